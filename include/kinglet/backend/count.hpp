@@ -1,0 +1,68 @@
+#pragma once
+// Count: the same ops as Cpu, computing nothing. Running a model's own forward with it gives the
+// scratch bytes it will take, its floating-point operations and the bytes it moves, so the plan
+// cannot drift from what runs.
+
+#include <cstdint>
+#include <kinglet/backend/ops.hpp>
+
+namespace kinglet {
+
+class Count {
+ public:
+  /// threads: as many as Cpu will be lent; each needs scratch of its own.
+  explicit Count(int threads = 1) noexcept : threads_(threads) {}
+
+  Arena& arena() noexcept { return arena_; }
+  std::size_t scratch_bytes() const noexcept { return arena_.peak(); }
+
+  /// Multiplications and additions of matrix products; one multiply-add is 2. Norms, activations and sums of rows
+  /// are not counted, as in the tables of the papers.
+  std::uint64_t flops() const noexcept { return flops_; }
+
+  /// Bytes of weights and activations read and written, each operand once an op.
+  std::uint64_t bytes_moved() const noexcept { return bytes_; }
+
+  void linear(const Linear& w, ConstMatrix x, Matrix y, Activation = Activation::none,
+              ConstMatrix residual = {}) noexcept {
+    flops_ += 2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k);
+    move(size(panels_of(w.n) * kPanel, w.k) + size(x.rows, x.cols) + size(y.rows, y.cols) +
+         size(residual.rows, residual.cols));
+  }
+
+  void layer_norm(const Norm&, ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
+
+  void embed(const Table&, const std::int32_t*, Matrix y, bool accumulate = false) noexcept {
+    move((accumulate ? 3u : 2u) * size(y.rows, y.cols));
+  }
+
+  void attention(ConstMatrix, ConstMatrix, ConstMatrix, const Ragged& queries, const Ragged& keys,
+                 int heads, float, Matrix y, Probs* probs) noexcept {
+    ArenaScope scope(arena_);
+    take_attention_scratch(arena_, threads_, heads, y.cols / heads, queries, keys,
+                           probs != nullptr);
+    for (int s = 0; s < queries.count; ++s) {
+      const int m = queries.length_of(s), n = keys.length_of(s);
+      flops_ += 4 * size(m, n) * static_cast<std::uint64_t>(y.cols);
+      move(2 * size(m + n, y.cols));
+    }
+  }
+
+  void softmax(ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
+  void copy(ConstMatrix, Matrix y) noexcept { move(2 * size(y.rows, y.cols)); }
+  void add(ConstMatrix, Matrix y) noexcept { move(3 * size(y.rows, y.cols)); }
+  void zero(Matrix y) noexcept { move(size(y.rows, y.cols)); }
+
+ private:
+  static std::uint64_t size(int a, int b) noexcept {
+    return static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b);
+  }
+  void move(std::uint64_t floats) noexcept { bytes_ += floats * sizeof(float); }
+
+  int threads_;
+  Arena arena_;
+  std::uint64_t flops_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace kinglet

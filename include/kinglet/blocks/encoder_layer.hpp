@@ -1,0 +1,82 @@
+#pragma once
+// The post-norm transformer layer shared by BERT and its relatives.
+
+#include <kinglet/backend/ops.hpp>
+#include <kinglet/blocks/packing.hpp>
+
+namespace kinglet {
+
+/// Weights of one layer. qkv holds q, k and v one after the other, each padded to whole panels.
+struct EncoderLayer {
+  Linear qkv;
+  Linear attn_output;
+  Norm attn_norm;
+  Linear ffn_up;
+  Linear ffn_down;
+  Norm ffn_norm;
+};
+
+/// x ← LN(x + act(x·W₁ + b₁)·W₂ + b₂), in blocks of rows whose hidden activations stay in the second-level cache.
+/// memory    kRows × (inner + 16) floats
+template <class B>
+void feed_forward(B& be, const EncoderLayer& w, Activation act, Matrix x, Matrix y) noexcept {
+  constexpr int kRows = 48;
+  const int inner = w.ffn_up.n;
+  ArenaScope scope(be.arena());
+  const int block = x.rows < kRows ? x.rows : kRows;
+  // One panel more than needed: rows whose distance is a multiple of 4 KiB would share the sets of
+  // the L1 cache.
+  const Matrix hidden = be.arena().matrix(block, padded(inner) + kPanel).cols_at(0, inner);
+  for (int r = 0; r < x.rows; r += block) {
+    const int rows = r + block <= x.rows ? block : x.rows - r;
+    be.linear(w.ffn_up, x.rows_at(r, rows), hidden.rows_at(0, rows), act);
+    be.linear(w.ffn_down, hidden.rows_at(0, rows), y.rows_at(r, rows), Activation::none,
+              x.rows_at(r, rows));
+  }
+  be.layer_norm(w.ffn_norm, y, x);
+}
+
+/// x ← LN(x + Attn(x));  x ← LN(x + FFN(x))                                     (Vaswani et al. 2017; BERT)
+/// Every row of x is a query, the live rows of a sequence are its keys.
+/// probs: null, or where the attention probabilities go
+template <class B>
+void encoder_layer(B& be, const EncoderLayer& w, int heads, float scale, Activation act,
+                   const Packing& rows, Matrix x, Probs* probs = nullptr) noexcept {
+  ArenaScope scope(be.arena());
+  const int h = x.cols, part = padded(h);
+  const Matrix y = be.arena().matrix(x.rows, h);
+  {
+    ArenaScope attention_scope(be.arena());
+    const Matrix qkv = be.arena().matrix(x.rows, 3 * part).cols_at(0, 2 * part + h);
+    const Matrix context = be.arena().matrix(x.rows, h);
+    be.linear(w.qkv, x, qkv);
+    be.attention(qkv.cols_at(0, h), qkv.cols_at(part, h), qkv.cols_at(2 * part, h), rows.queries(),
+                 rows.keys(), heads, scale, context, probs);
+    be.linear(w.attn_output, context, y, Activation::none, x);
+  }
+  be.layer_norm(w.attn_norm, y, x);
+  feed_forward(be, w, act, x, y);
+}
+
+/// The same for `read.count` runs of chosen rows only: keys and values of all rows, the rest for those that are read.
+/// x (rows, h) all rows; ids: the chosen rows, in the order of y (chosen rows, h)
+template <class B>
+void encoder_layer_reading(B& be, const EncoderLayer& w, int heads, float scale, Activation act,
+                           const Packing& rows, Matrix x, const Ragged& read,
+                           const std::int32_t* ids, Matrix y, Probs* probs) noexcept {
+  ArenaScope scope(be.arena());
+  const int h = x.cols, part = padded(h);
+  const Matrix kv = be.arena().matrix(x.rows, 2 * part).cols_at(0, part + h);
+  const Matrix q = be.arena().matrix(y.rows, h);
+  const Matrix context = be.arena().matrix(y.rows, h);
+  be.embed(table_of_rows(x), ids, y);
+  be.linear(w.qkv.part(0, h), y, q);
+  be.linear(w.qkv.part(part / kPanel, part + h), x, kv);
+  be.attention(q, kv.cols_at(0, h), kv.cols_at(part, h), read, rows.keys(), heads, scale, context,
+               probs);
+  be.linear(w.attn_output, context, q, Activation::none, y);
+  be.layer_norm(w.attn_norm, q, y);
+  feed_forward(be, w, act, y, q);
+}
+
+}  // namespace kinglet

@@ -1,0 +1,9 @@
+#pragma once
+// Everything a program needs to run a model.
+
+#include <kinglet/backend/count.hpp>
+#include <kinglet/backend/cpu.hpp>
+#include <kinglet/io/model_file.hpp>
+#include <kinglet/io/wordpiece.hpp>
+#include <kinglet/models/hitut.hpp>
+#include <kinglet/models/hitut_agent.hpp>

@@ -1,0 +1,533 @@
+#pragma once
+// HiTUT: one transformer that chooses an agent's sub-goals, manipulations and movements
+// (Zhang & Chai 2021, "Hierarchical Task Learning from Language Instructions with Unified
+// Transformers and Self-Monitoring"). Four published encoders differ in data only: RoBERTa, BERT,
+// ALBERT and HiTUT's own ("scratch").
+//
+//   position   0      1 … V            V+1 … V+L      V+L+1 … S−1
+//   token      [CLS]  vision slots     words          history: (type, argument) pairs
+//
+//   tokens → (+ position) → LN → [e → h, ALBERT] → layers → heads at the [CLS], type and argument
+//   positions
+
+#include <cmath>
+#include <cstdint>
+#include <kinglet/backend/ops.hpp>
+#include <kinglet/blocks/bind.hpp>
+#include <kinglet/blocks/encoder_layer.hpp>
+#include <kinglet/blocks/packing.hpp>
+#include <kinglet/core/span.hpp>
+#include <kinglet/core/status.hpp>
+#include <kinglet/io/model_file.hpp>
+
+namespace kinglet::hitut {
+
+inline constexpr int kMaxLayers = 48;
+inline constexpr int kFeatures =
+    7;  ///< x1, y1, x2, y2 (fractions of the image), width, height, score
+inline constexpr int kPastSlots = 10;  ///< detections kept of a past step
+inline constexpr int kRotations = 4;
+inline constexpr int kHorizons = 12;
+
+enum class Task : std::uint8_t { high, low_mani, low_navi };
+
+struct Config {
+  int layers, stored_layers;  ///< ALBERT stores one layer and runs it `layers` times
+  int heads, hidden, embedding, inner;
+  int seq, vision, language, history;  ///< S = 1 + V + L + A positions
+  int vocab, actions;                  ///< rows of the word and of the action table
+  int high_count, low_count, object_count;
+  float norm_eps, posture_eps, image_size;
+  Activation activation;
+  bool projected_inputs;  ///< scratch encoder: every kind of token passes a Linear and a norm of
+                          ///< its own
+  bool posture, past_vision, monitors;
+  bool navigation_reads_cls;  ///< pred_head_pos: navigation heads read [CLS], else the type and
+                              ///< argument positions
+};
+
+struct Weights {
+  Table words, actions, positions;
+  Norm input_norm;
+  Linear embedding_to_hidden;  ///< absent unless embedding != hidden
+  Linear vision_in, word_in, action_in, past_in;
+  Norm vision_norm, word_norm, action_norm, past_norm;
+  Table rotation, horizon;
+  Norm posture_norm;
+  EncoderLayer layers[kMaxLayers];
+  Linear high_proj, low_proj, arg_proj;  ///< h → e, absent where h = e in the checkpoint
+  Linear high_candidates, low_candidates, object_candidates;  ///< E(candidate) as rows
+  Linear monitors;                                            ///< rows: visible, reached, progress
+};
+
+/// Prepared tensors, as the published batches hold them; row-major, one row a sequence.
+struct Input {
+  Task task = Task::high;
+  int batch = 1;
+  const std::int32_t* words = nullptr;  ///< [batch][L]
+  const std::int32_t* vision =
+      nullptr;  ///< [batch][V] ids in the action vocabulary; null: no vision, tokens are zero
+  const float* features = nullptr;        ///< [batch][V][7]
+  const std::int32_t* history = nullptr;  ///< [batch][A]
+  const std::uint8_t* mask =
+      nullptr;   ///< [batch][S], 0 = masked; null: the first `live` positions are live
+  int live = 0;  ///< 0: all S
+  const std::int32_t* type_position =
+      nullptr;  ///< [batch]; −1 means S − 1, as in the published code
+  const std::int32_t* arg_position = nullptr;  ///< [batch]
+  const std::int32_t* rotation = nullptr;      ///< [batch] 0..3, null: no posture
+  const std::int32_t* horizon = nullptr;       ///< [batch] 0..11
+  const std::int32_t* past =
+      nullptr;  ///< [batch][A/2 − 1][10] classes seen at past steps, null: not given
+  const float* past_features = nullptr;  ///< [batch][A/2 − 1][10][7]
+};
+
+/// Null pointers are allowed only while counting.
+struct Output {
+  float* type_logits = nullptr;  ///< [batch][type_count(task)]
+  float* arg_logits = nullptr;   ///< [batch][object_count]
+  float* mask_logits =
+      nullptr;  ///< [batch][V], low tasks: last-layer attention to each slot, summed over heads
+  float* monitor_logits =
+      nullptr;  ///< [batch][3], low_navi with monitors: visible, reached, progress
+};
+
+/// Optional look inside: every row is then computed, masked ones too.
+struct Trace {
+  enum class Stage : std::uint8_t { input_embeds, hidden, attention };
+  /// input_embeds: the tokens before positions. hidden i: after the input norm (0), ALBERT's mapping, each layer.
+  /// attention: last layer, (rows, keys), summed over heads; column j is the j-th live row of the sequence.
+  void (*seen)(void* context, Stage stage, int index, ConstMatrix rows,
+               const Packing& packing) = nullptr;
+  void* context = nullptr;
+};
+
+constexpr int type_count(const Config& c, Task task) noexcept {
+  return task == Task::high ? c.high_count : c.low_count;
+}
+constexpr bool has_mask(Task task) noexcept { return task != Task::high; }
+constexpr bool has_monitors(const Config& c, Task task) noexcept {
+  return task == Task::low_navi && c.monitors;
+}
+constexpr int past_steps(const Config& c) noexcept { return c.history / 2 - 1; }
+
+inline Result<Config> read_config(const ModelFile& file) noexcept {
+  ConfigReader read(file);
+  Config c{};
+  if (read.string("general.architecture") != "hitut" && read.status().ok()) {
+    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
+                  "general.architecture");
+  }
+  constexpr int kMost = 65536;
+  c.layers = read.integer("hitut.block_count", 1, kMaxLayers);
+  c.stored_layers = read.integer("hitut.stored_block_count", 1, c.layers);
+  c.hidden = read.integer("hitut.embedding_length", 1, kMost);
+  c.embedding = read.integer("hitut.word_embedding_length", 1, kMost);
+  c.inner = read.integer("hitut.feed_forward_length", 1, kMost);
+  c.heads = read.integer("hitut.attention.head_count", 1, c.hidden);
+  c.seq = read.integer("hitut.context_length", 4, kMost);
+  c.vision = read.integer("hitut.vision_length", 1, c.seq);
+  c.language = read.integer("hitut.language_length", 1, c.seq);
+  c.history = read.integer("hitut.history_length", 2, c.seq);
+  c.vocab = read.integer("hitut.vocab_size", 1, 1 << 24);
+  c.actions = read.integer("hitut.action_vocab_size", 1, kMost);
+  c.norm_eps = read.positive("hitut.attention.layer_norm_epsilon");
+  c.image_size = read.positive("hitut.image_size");
+  c.posture = read.boolean("hitut.posture");
+  c.posture_eps = c.posture ? read.positive("hitut.posture_layer_norm_epsilon") : 1;
+  c.past_vision = read.boolean("hitut.history_vision");
+  c.monitors = read.boolean("hitut.navigation_monitors");
+  c.projected_inputs = read.string("hitut.encoder") == "scratch";
+
+  const std::string_view activation = read.string("hitut.activation");
+  const std::string_view head_position = read.string("hitut.pred_head_pos");
+  const auto count = [&](std::string_view key) {
+    const auto ids = file.array(key);
+    if (!read.take(ids.status())) return 1;
+    if (ids->count() < 1 || ids->count() > kMost) {
+      read.take(Status(Code::mismatch, "the list has no usable length", Status::kNowhere, key));
+      return 1;
+    }
+    return static_cast<int>(ids->count());
+  };
+  c.high_count = count("hitut.high_actions");
+  c.low_count = count("hitut.low_actions");
+  c.object_count = count("hitut.objects");
+  if (!read.status().ok()) return read.status();
+
+  if (activation == "gelu") {
+    c.activation = Activation::gelu_erf;
+  } else if (activation == "gelu_tanh") {
+    c.activation = Activation::gelu_tanh;
+  } else if (activation == "relu") {
+    c.activation = Activation::relu;
+  } else {
+    return Status(Code::unsupported, "unknown activation", Status::kNowhere, "hitut.activation");
+  }
+  if (head_position != "cls" && head_position != "sep") {
+    return Status(Code::unsupported, "must be 'cls' or 'sep'", Status::kNowhere,
+                  "hitut.pred_head_pos");
+  }
+  c.navigation_reads_cls = head_position == "cls";
+  if (c.seq != 1 + c.vision + c.language + c.history || c.history % 2 != 0) {
+    return Status(Code::mismatch, "the parts of the sequence do not add up", Status::kNowhere,
+                  "hitut.context_length");
+  }
+  if (c.hidden % c.heads != 0) {
+    return Status(Code::mismatch, "the heads do not divide the width", Status::kNowhere,
+                  "hitut.attention.head_count");
+  }
+  if (c.stored_layers != 1 && c.stored_layers != c.layers) {
+    return Status(Code::unsupported, "layers are stored once or each", Status::kNowhere,
+                  "hitut.stored_block_count");
+  }
+  if (c.posture && !c.projected_inputs && c.embedding != c.hidden) {
+    return Status(Code::unsupported, "posture needs tokens as wide as the layers", Status::kNowhere,
+                  "hitut.posture");
+  }
+  return c;
+}
+
+/// Views into the file; every shape is checked, nothing is copied.
+inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept {
+  Binder b(file);
+  const int e = c.embedding, h = c.hidden;
+  const int token = c.projected_inputs ? h : e;
+  w = {};
+  w.words = b.table("token_embd", c.vocab, e);
+  w.actions = b.table("action_embd", c.actions, e);
+  w.positions = b.table("position_embd", c.seq, token);
+  w.input_norm = b.norm("token_embd_norm", token, c.norm_eps);
+  if (token != h) w.embedding_to_hidden = b.linear("embd_to_hidden", h, e);
+
+  if (c.projected_inputs) {
+    w.vision_in = b.linear("vision_in", h, e + kFeatures);
+    w.vision_norm = b.norm("vision_in_norm", h, c.norm_eps);
+    w.word_in = b.linear("word_in", h, e);
+    w.word_norm = b.norm("word_in_norm", h, c.norm_eps);
+    w.action_in = b.linear("action_in", h, e);
+    w.action_norm = b.norm("action_in_norm", h, c.norm_eps);
+    if (c.past_vision) {
+      w.past_in = b.linear("history_in", h, e + kFeatures);
+      w.past_norm = b.norm("history_in_norm", h, c.norm_eps);
+    }
+  } else {
+    w.vision_in = b.linear("vision_in", e, kFeatures);
+  }
+  if (c.posture) {
+    w.rotation = b.table("rotation_embd", kRotations, h);
+    w.horizon = b.table("horizon_embd", kHorizons, h);
+    w.posture_norm = b.norm("posture_norm", h, c.posture_eps);
+  }
+
+  const auto bias = c.projected_inputs ? Binder::Bias::none : Binder::Bias::required;
+  for (int l = 0; l < c.stored_layers; ++l) {
+    const auto name = [l](const char* part) { return Name("blk.").append(l).append(part); };
+    EncoderLayer& layer = w.layers[l];
+    layer.qkv = b.linear(name(".attn_qkv").view(), h, h, bias, 3);
+    layer.attn_output = b.linear(name(".attn_output").view(), h, h, bias);
+    layer.attn_norm = b.norm(name(".attn_output_norm").view(), h, c.norm_eps);
+    layer.ffn_up = b.linear(name(".ffn_up").view(), c.inner, h);
+    layer.ffn_down = b.linear(name(".ffn_down").view(), h, c.inner);
+    layer.ffn_norm = b.norm(name(".layer_output_norm").view(), h, c.norm_eps);
+  }
+  for (int l = c.stored_layers; l < c.layers; ++l) w.layers[l] = w.layers[0];
+
+  if (h != e) {
+    w.high_proj = b.linear("high_proj", e, h);
+    w.low_proj = b.linear("low_proj", e, h);
+    w.arg_proj = b.linear("arg_proj", e, h);
+  }
+  w.high_candidates = b.linear("high_actions", c.high_count, e, Binder::Bias::none);
+  w.low_candidates = b.linear("low_actions", c.low_count, e, Binder::Bias::none);
+  w.object_candidates = b.linear("objects", c.object_count, e, Binder::Bias::none);
+  if (c.monitors) w.monitors = b.linear("monitors", 3, h);
+  return b.status();
+}
+
+/// For inputs that come from outside: every id, position and number in its range, [CLS] live.
+inline Status check(const Config& c, const Input& in) noexcept {
+  const auto fault = [](const char* what, std::string_view which) {
+    return Status(Code::invalid, what, Status::kNowhere, which);
+  };
+  if (in.batch < 1 || in.batch > 65536) return fault("must be at least 1", "batch");
+  const auto within = [&](const std::int32_t* ids, int each, int least, int most) {
+    const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(in.batch) * each;
+    for (std::ptrdiff_t i = 0; ids != nullptr && i < n; ++i) {
+      if (ids[i] < least || ids[i] >= most) return false;
+    }
+    return true;
+  };
+  if (in.words == nullptr || in.history == nullptr || in.type_position == nullptr ||
+      in.arg_position == nullptr || (in.vision == nullptr) != (in.features == nullptr) ||
+      (in.past == nullptr) != (in.past_features == nullptr) ||
+      (in.rotation == nullptr) != (in.horizon == nullptr)) {
+    return fault("a tensor that the model needs is not given", "input");
+  }
+  if (in.live < 0 || in.live > c.seq) return fault("more than there are positions", "live");
+  if (!within(in.words, c.language, 0, c.vocab)) return fault("id outside the vocabulary", "words");
+  if (!within(in.vision, c.vision, 0, c.actions)) return fault("id outside the actions", "vision");
+  if (!within(in.history, c.history, 0, c.actions))
+    return fault("id outside the actions", "history");
+  if (!within(in.past, past_steps(c) * kPastSlots, 0, c.actions))
+    return fault("id outside the actions", "past");
+  if (!within(in.rotation, 1, 0, kRotations)) return fault("not in 0..3", "rotation");
+  if (!within(in.horizon, 1, 0, kHorizons)) return fault("not in 0..11", "horizon");
+  if (!within(in.type_position, 1, -1, c.seq))
+    return fault("outside the sequence", "type_position");
+  if (!within(in.arg_position, 1, 0, c.seq)) return fault("outside the sequence", "arg_position");
+  for (int b = 0; in.mask != nullptr && b < in.batch; ++b) {
+    if (in.mask[static_cast<std::ptrdiff_t>(b) * c.seq] == 0)
+      return fault("[CLS] is masked", "mask");
+  }
+  return {};
+}
+
+namespace detail {
+
+enum class Kind : std::uint8_t { cls, vision, word, history };
+
+constexpr Kind kind_of(const Config& c, int position) noexcept {
+  if (position == 0) return Kind::cls;
+  if (position <= c.vision) return Kind::vision;
+  return position <= c.vision + c.language ? Kind::word : Kind::history;
+}
+constexpr int first_of(const Config& c, Kind kind) noexcept {
+  switch (kind) {
+    case Kind::cls: return 0;
+    case Kind::vision: return 1;
+    case Kind::word: return 1 + c.vision;
+    case Kind::history: return 1 + c.vision + c.language;
+  }
+  return 0;
+}
+
+/// LN(x·W + b): what every kind of token passes in the scratch encoder.
+template <class B>
+void project(B& be, const Linear& linear, const Norm& norm, ConstMatrix x, Matrix y) noexcept {
+  be.linear(linear, x, y);
+  be.layer_norm(norm, y, y);
+}
+
+/// Tokens of consecutive rows of one kind. ids: what each row gathers; slots: its row in in.features.
+template <class B>
+void embed_kind(B& be, const Config& c, const Weights& w, const Input& in, Kind kind,
+                const std::int32_t* ids, const std::int32_t* slots, Matrix tokens) noexcept {
+  ArenaScope scope(be.arena());
+  const int e = c.embedding;
+  const Table features{in.features, in.batch * c.vision, kFeatures, kFeatures};
+  const Table& table = kind == Kind::word ? w.words : w.actions;
+  if (kind == Kind::cls || (kind == Kind::vision && in.vision == nullptr && ids != nullptr)) {
+    be.zero(tokens);
+  } else if (kind == Kind::vision && c.projected_inputs) {
+    const Matrix joined = be.arena().matrix(tokens.rows, e + kFeatures);
+    be.embed(table, ids, joined.cols_at(0, e));
+    be.embed(features, slots, joined.cols_at(e, kFeatures));
+    project(be, w.vision_in, w.vision_norm, joined, tokens);
+  } else if (kind == Kind::vision) {
+    const Matrix seen = be.arena().matrix(tokens.rows, kFeatures);
+    be.embed(features, slots, seen);
+    be.embed(table, ids, tokens);
+    be.linear(w.vision_in, seen, tokens, Activation::none, tokens);
+  } else if (c.projected_inputs) {
+    const Matrix gathered = be.arena().matrix(tokens.rows, e);
+    be.embed(table, ids, gathered);
+    const bool word = kind == Kind::word;
+    project(be, word ? w.word_in : w.action_in, word ? w.word_norm : w.action_norm, gathered,
+            tokens);
+  } else {
+    be.embed(table, ids, tokens);
+  }
+}
+
+/// History vision (scratch encoder): what was seen at past step t replaces history token 2(t + 1).
+template <class B>
+void embed_past(B& be, const Config& c, const Weights& w, const Input& in, int sequence,
+                const Packing& rows, Matrix tokens) noexcept {
+  ArenaScope scope(be.arena());
+  const int steps = past_steps(c), e = c.embedding;
+  if (steps < 1) return;
+  const Matrix seen = be.arena().matrix(steps, e + kFeatures);
+  const Matrix projected = be.arena().matrix(steps, tokens.cols);
+  std::int32_t* ids = be.arena().template take<std::int32_t>(static_cast<std::size_t>(steps));
+  const std::ptrdiff_t base = static_cast<std::ptrdiff_t>(sequence) * steps * kPastSlots;
+  for (int slot = 0; slot < kPastSlots; ++slot) {
+    const Table features{in.past_features ? in.past_features + (base + slot) * kFeatures : nullptr,
+                         steps, kFeatures, kPastSlots * kFeatures};
+    for (int t = 0; ids != nullptr && t < steps; ++t)
+      ids[t] = in.past[base + t * kPastSlots + slot];
+    be.embed(w.actions, ids, seen.cols_at(0, e), slot > 0);
+    const ConstMatrix x{features.data, steps, kFeatures, features.ld};
+    if (slot == 0) {
+      be.copy(x, seen.cols_at(e, kFeatures));
+    } else {
+      be.add(x, seen.cols_at(e, kFeatures));
+    }
+  }
+  project(be, w.past_in, w.past_norm, seen, projected);
+  for (int t = 0; t < steps; ++t) {
+    const int row = rows.row_of(sequence, first_of(c, Kind::history) + 2 * (t + 1));
+    if (row >= 0) be.copy(projected.rows_at(t, 1), tokens.rows_at(row, 1));
+  }
+}
+
+/// tokens (rows, token width): what the encoder gets before positions are added.
+template <class B>
+void embed_inputs(B& be, const Config& c, const Weights& w, const Input& in, const Packing& rows,
+                  Matrix tokens) noexcept {
+  ArenaScope scope(be.arena());
+  std::int32_t* ids = be.arena().template take<std::int32_t>(static_cast<std::size_t>(rows.rows));
+  std::int32_t* slots = be.arena().template take<std::int32_t>(static_cast<std::size_t>(rows.rows));
+  const Ragged runs = rows.queries();
+  for (int b = 0; b < rows.batch; ++b) {
+    const int start = runs.start_of(b), length = runs.length_of(b);
+    for (int first = 0; first < length;) {
+      const Kind kind = kind_of(c, rows.position_of(b, first));
+      int last = first;
+      for (; last < length && kind_of(c, rows.position_of(b, last)) == kind; ++last) {
+        if (ids == nullptr) continue;
+        const int slot = rows.position_of(b, last) - first_of(c, kind);
+        std::int32_t& id = ids[start + last];
+        slots[start + last] = b * c.vision + slot;
+        switch (kind) {
+          case Kind::cls: id = 0; break;
+          case Kind::vision: id = in.vision ? in.vision[b * c.vision + slot] : 0; break;
+          case Kind::word: id = in.words[b * c.language + slot]; break;
+          case Kind::history: id = in.history[b * c.history + slot]; break;
+        }
+      }
+      const int at = start + first;
+      embed_kind(be, c, w, in, kind, ids ? ids + at : nullptr, slots ? slots + at : nullptr,
+                 tokens.rows_at(at, last - first));
+      first = last;
+    }
+    const bool counting = ids == nullptr;
+    if (c.posture && in.task == Task::low_navi && (in.rotation != nullptr || counting)) {
+      const Matrix cls = tokens.rows_at(start, 1);
+      be.embed(w.rotation, counting ? nullptr : in.rotation + b, cls);
+      be.embed(w.horizon, counting ? nullptr : in.horizon + b, cls, true);
+      be.layer_norm(w.posture_norm, cls, cls);
+    }
+    if (c.past_vision && in.task == Task::low_navi && (in.past != nullptr || counting)) {
+      embed_past(be, c, w, in, b, rows, tokens);
+    }
+  }
+}
+
+/// Rows of x that the heads read, in order: navigation reads [CLS] for its monitors, then type and argument.
+struct Reads {
+  int each;       ///< rows read a sequence
+  int type, arg;  ///< which of them
+};
+
+constexpr Reads reads_of(const Config& c, Task task) noexcept {
+  if (task != Task::low_navi) return {2, 0, 1};
+  return c.navigation_reads_cls ? Reads{1, 0, 0} : Reads{3, 1, 2};
+}
+
+/// logits = (x·P + p)·Eᵀ, without P where the widths agree.
+template <class B>
+void candidates(B& be, const Linear& projection, const Linear& embeddings, ConstMatrix x,
+                Matrix logits) noexcept {
+  if (!projection) return be.linear(embeddings, x, logits);
+  ArenaScope scope(be.arena());
+  const Matrix projected = be.arena().matrix(x.rows, projection.n);
+  be.linear(projection, x, projected);
+  be.linear(embeddings, projected, logits);
+}
+
+}  // namespace detail
+
+/// Scratch: what Count says. Precondition: check(c, in) is ok.
+/// numerics  the same bits for any thread count, for a row alone or in a batch, with or without trace
+template <class B>
+void forward(B& be, const Config& c, const Weights& w, const Input& in, const Output& out,
+             const Trace* trace = nullptr) noexcept {
+  using namespace detail;
+  Arena& arena = be.arena();
+  ArenaScope scope(arena);
+  const auto seen = [&](Trace::Stage stage, int index, ConstMatrix rows, const Packing& packing) {
+    if (trace && trace->seen && rows.data) trace->seen(trace->context, stage, index, rows, packing);
+  };
+  const bool every_row = trace != nullptr;
+  const int batch = in.batch, h = c.hidden;
+  const Reads reads = reads_of(c, in.task);
+  const std::size_t read_count = static_cast<std::size_t>(batch * reads.each);
+
+  std::int32_t* read = arena.take<std::int32_t>(read_count);  // positions first, then rows
+  for (int b = 0; read != nullptr && b < batch; ++b) {
+    std::int32_t* mine = read + static_cast<std::ptrdiff_t>(b) * reads.each;
+    mine[0] = 0;
+    if (reads.each > 1) {
+      mine[reads.type] = in.type_position[b] < 0 ? c.seq - 1 : in.type_position[b];
+      mine[reads.arg] = in.arg_position[b];
+    }
+  }
+  const Packing rows = pack(arena, batch, c.seq, in.mask, in.live > 0 ? in.live : c.seq,
+                            {read, read ? read_count : 0}, every_row);
+  for (std::size_t i = 0; read != nullptr && i < read_count; ++i) {
+    read[i] = rows.row_of(static_cast<int>(i) / reads.each, read[i]);
+  }
+
+  Matrix x = arena.matrix(rows.rows, h);
+  {
+    ArenaScope inputs(arena);
+    const int token = c.projected_inputs ? h : c.embedding;
+    const Matrix tokens = token == h ? x : arena.matrix(rows.rows, token);
+    embed_inputs(be, c, w, in, rows, tokens);
+    seen(Trace::Stage::input_embeds, 0, tokens, rows);
+    be.embed(w.positions, rows.position, tokens, true);
+    be.layer_norm(w.input_norm, tokens, tokens);
+    seen(Trace::Stage::hidden, 0, tokens, rows);
+    if (token != h) be.linear(w.embedding_to_hidden, tokens, x);
+  }
+  int stage = 0;
+  if (!c.projected_inputs && c.embedding != h) seen(Trace::Stage::hidden, ++stage, x, rows);
+
+  const float scale = 1.0f / std::sqrt(static_cast<float>(h / c.heads));
+  for (int l = 0; l + 1 < c.layers; ++l) {
+    encoder_layer(be, w.layers[l], c.heads, scale, c.activation, rows, x);
+    seen(Trace::Stage::hidden, ++stage, x, rows);
+  }
+
+  // The last layer: only the rows that are read, unless somebody looks.
+  const EncoderLayer& last = w.layers[c.layers - 1];
+  const Matrix top = arena.matrix(batch * reads.each, h);
+  Probs probs;
+  Probs* wanted = has_mask(in.task) || every_row ? &probs : nullptr;
+  if (every_row) {
+    probs.sum = arena.matrix(rows.rows, rows.longest_live);
+    encoder_layer(be, last, c.heads, scale, c.activation, rows, x, wanted);
+    seen(Trace::Stage::hidden, ++stage, x, rows);
+    seen(Trace::Stage::attention, 0, probs.sum, rows);
+    be.embed(table_of_rows(x), read, top);
+  } else {
+    if (wanted) probs.sum = arena.matrix(top.rows, rows.longest_live);
+    encoder_layer_reading(be, last, c.heads, scale, c.activation, rows, x, {batch, reads.each},
+                          read, top, wanted);
+  }
+
+  const auto rows_read = [&](int which) {
+    return ConstMatrix{top.data ? top.row(which) : nullptr, batch, h, reads.each * h};
+  };
+  const bool high = in.task == Task::high;
+  candidates(be, high ? w.high_proj : w.low_proj, high ? w.high_candidates : w.low_candidates,
+             rows_read(reads.type), {out.type_logits, batch, type_count(c, in.task)});
+  candidates(be, w.arg_proj, w.object_candidates, rows_read(reads.arg),
+             {out.arg_logits, batch, c.object_count});
+  if (has_monitors(c, in.task)) be.linear(w.monitors, rows_read(0), {out.monitor_logits, batch, 3});
+
+  if (!has_mask(in.task) || probs.sum.data == nullptr) return;
+  for (int b = 0; b < batch; ++b) {
+    const int i = b * reads.each + reads.arg;
+    const float* p = probs.sum.row(every_row ? read[i] : i);
+    float* logits = out.mask_logits + static_cast<std::ptrdiff_t>(b) * c.vision;
+    for (int v = 0; v < c.vision; ++v) logits[v] = 0;
+    for (int j = 0; j < rows.live[b]; ++j) {
+      const int slot = rows.position_of(b, j) - 1;
+      if (slot >= 0 && slot < c.vision) logits[slot] = p[j];
+    }
+  }
+}
+
+}  // namespace kinglet::hitut
