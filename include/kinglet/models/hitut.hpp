@@ -13,12 +13,12 @@
 #include <cmath>
 #include <cstdint>
 #include <kinglet/backend/ops.hpp>
-#include <kinglet/blocks/bind.hpp>
 #include <kinglet/blocks/encoder_layer.hpp>
 #include <kinglet/blocks/packing.hpp>
 #include <kinglet/core/span.hpp>
 #include <kinglet/core/status.hpp>
 #include <kinglet/io/model_file.hpp>
+#include <kinglet/models/bind.hpp>
 
 namespace kinglet::hitut {
 
@@ -64,38 +64,39 @@ struct Weights {
 struct Input {
   Task task = Task::high;
   int batch = 1;
-  const std::int32_t* words = nullptr;  ///< [batch][L]
-  const std::int32_t* vision =
-      nullptr;  ///< [batch][V] ids in the action vocabulary; null: no vision, tokens are zero
+  const std::int32_t* words = nullptr;    ///< [batch][L]
+  const std::int32_t* vision = nullptr;   ///< [batch][V] ids of actions; null: not given, tokens 0
   const float* features = nullptr;        ///< [batch][V][7]
-  const std::int32_t* history = nullptr;  ///< [batch][A]
-  const std::uint8_t* mask =
-      nullptr;   ///< [batch][S], 0 = masked; null: the first `live` positions are live
-  int live = 0;  ///< 0: all S
-  const std::int32_t* type_position =
-      nullptr;  ///< [batch]; −1 means S − 1, as in the published code
-  const std::int32_t* arg_position = nullptr;  ///< [batch]
-  const std::int32_t* rotation = nullptr;      ///< [batch] 0..3, null: no posture
-  const std::int32_t* horizon = nullptr;       ///< [batch] 0..11
-  const std::int32_t* past =
-      nullptr;  ///< [batch][A/2 − 1][10] classes seen at past steps, null: not given
-  const float* past_features = nullptr;  ///< [batch][A/2 − 1][10][7]
+  const std::int32_t* history = nullptr;  ///< [batch][A] ids of actions
+  /// [batch][S], 0 = masked; null: the first `live` positions are live, 0 for all.
+  const std::uint8_t* mask = nullptr;
+  int live = 0;
+  /// [batch] positions that the heads read; type −1 means S − 1, as in the published code.
+  const std::int32_t* type_position = nullptr;
+  const std::int32_t* arg_position = nullptr;
+  /// [batch] posture: 0..3 and 0..11; null: not given.
+  const std::int32_t* rotation = nullptr;
+  const std::int32_t* horizon = nullptr;
+  /// [batch][A/2 − 1][10] what was seen at past steps, ids of actions, and [..][10][7]; null: not given.
+  const std::int32_t* past = nullptr;
+  const float* past_features = nullptr;
 };
 
-/// Null pointers are allowed only while counting.
+/// Where the logits go. Null pointers are allowed only while counting.
 struct Output {
   float* type_logits = nullptr;  ///< [batch][type_count(task)]
   float* arg_logits = nullptr;   ///< [batch][object_count]
-  float* mask_logits =
-      nullptr;  ///< [batch][V], low tasks: last-layer attention to each slot, summed over heads
-  float* monitor_logits =
-      nullptr;  ///< [batch][3], low_navi with monitors: visible, reached, progress
+  /// [batch][V], low tasks: attention of the last layer to each slot, summed over heads.
+  float* mask_logits = nullptr;
+  /// [batch][3], low_navi with monitors: visible and reached (yes above 0.5, unsquashed), progress
+  /// (through a sigmoid).
+  float* monitor_logits = nullptr;
 };
 
 /// Optional look inside: every row is then computed, masked ones too.
 struct Trace {
   enum class Stage : std::uint8_t { input_embeds, hidden, attention };
-  /// input_embeds: the tokens before positions. hidden i: after the input norm (0), ALBERT's mapping, each layer.
+  /// input_embeds: what the published code hands to its encoder. hidden i: after the input norm (0), ALBERT's mapping, each layer.
   /// attention: last layer, (rows, keys), summed over heads; column j is the j-th live row of the sequence.
   void (*seen)(void* context, Stage stage, int index, ConstMatrix rows,
                const Packing& packing) = nullptr;
@@ -250,7 +251,10 @@ inline Status check(const Config& c, const Input& in) noexcept {
   const auto fault = [](const char* what, std::string_view which) {
     return Status(Code::invalid, what, Status::kNowhere, which);
   };
-  if (in.batch < 1 || in.batch > 65536) return fault("must be at least 1", "batch");
+  constexpr int kMostPositions = 1 << 22;
+  if (in.batch < 1 || in.batch > kMostPositions / c.seq) {
+    return fault("must be at least 1, with at most 2^22 positions in all", "batch");
+  }
   const auto within = [&](const std::int32_t* ids, int each, int least, int most) {
     const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(in.batch) * each;
     for (std::ptrdiff_t i = 0; ids != nullptr && i < n; ++i) {
@@ -475,8 +479,10 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     const int token = c.projected_inputs ? h : c.embedding;
     const Matrix tokens = token == h ? x : arena.matrix(rows.rows, token);
     embed_inputs(be, c, w, in, rows, tokens);
-    seen(Trace::Stage::input_embeds, 0, tokens, rows);
+    // The published scratch encoder is handed tokens with positions, the others add them inside.
+    if (!c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
     be.embed(w.positions, rows.position, tokens, true);
+    if (c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
     be.layer_norm(w.input_norm, tokens, tokens);
     seen(Trace::Stage::hidden, 0, tokens, rows);
     if (token != h) be.linear(w.embedding_to_hidden, tokens, x);

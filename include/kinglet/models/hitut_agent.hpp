@@ -3,6 +3,7 @@
 // out.
 
 #include <cstdint>
+#include <kinglet/backend/count.hpp>
 #include <kinglet/models/hitut.hpp>
 #include <string_view>
 
@@ -127,7 +128,7 @@ inline Input prepare(Arena& arena, const Config& c, const Observation& seen) noe
   return in;
 }
 
-/// One decision. With a Count backend it plans the scratch of the largest observation of that task.
+/// One decision. With a Count backend it counts the largest observation of that task.
 template <class B>
 Status step(B& be, const Config& c, const Weights& w, const Observation& seen, const Output& out,
             const Trace* trace = nullptr) noexcept {
@@ -140,6 +141,20 @@ Status step(B& be, const Config& c, const Weights& w, const Observation& seen, c
   }
   forward(be, c, w, in, out, trace);
   return {};
+}
+
+/// Scratch for the largest decision of any task.
+inline std::size_t step_bytes(const Config& c, const Weights& w, int threads = 1) noexcept {
+  std::size_t most = 0;
+  for (const Task task : {Task::high, Task::low_mani, Task::low_navi}) {
+    Count count(threads);
+    Observation seen;
+    seen.task = task;
+    if (step(count, c, w, seen, {}).ok() && count.scratch_bytes() > most) {
+      most = count.scratch_bytes();
+    }
+  }
+  return most;
 }
 
 struct Choice {

@@ -1,7 +1,8 @@
 #pragma once
 // The only macros of kinglet.
 
-/// Precondition inside kernels, blocks and forward. Off unless defined by the user; may be defined to any hook.
+/// Precondition inside kernels, blocks and forward. Off unless defined by the user; may be defined
+/// to any hook.
 #ifndef KINGLET_ASSERT
 #ifdef KINGLET_DEBUG
 #include <cassert>
@@ -11,10 +12,11 @@
 #endif
 #endif
 
-/// KINGLET_INLINE: whatever is not named after its ISA and is used by a kernel, so that no object compiled for one ISA
-/// hands its copy to the rest of the program.
+/// KINGLET_INLINE: whatever is not named after its ISA and is used by a kernel, so that no object
+/// compiled for one ISA hands its copy to the rest of the program.
 /// KINGLET_NOINLINE: register tiles, which spill when another loop shares their function.
-/// KINGLET_UNROLL: before a loop over registers with a constant count; g++ keeps the array in memory otherwise.
+/// KINGLET_UNROLL: before a loop over registers with a constant count; g++ keeps the array in
+/// memory otherwise.
 #if defined(__GNUC__) || defined(__clang__)
 #define KINGLET_INLINE inline __attribute__((always_inline))
 #define KINGLET_NOINLINE __attribute__((noinline))

@@ -1,0 +1,70 @@
+#pragma once
+// exp, erf, tanh, sigmoid for a vector or one lane: the same bits on every ISA with fused
+// multiply-add. Our own minimax fits; the bounds are measured by tests/kernels/test_math.cpp over
+// the grids stated there.
+
+#include <kinglet/kernels/simd.hpp>
+#include <limits>
+
+namespace kinglet::kernels {
+
+/// c0 + c1·x + c2·x² + …, by Horner's rule
+template <class V>
+KINGLET_INLINE V polynomial(V, float c) noexcept {
+  return c;
+}
+template <class V, class... C>
+KINGLET_INLINE V polynomial(V x, float c0, C... c) noexcept {
+  return fma(polynomial(x, c...), x, V(c0));
+}
+
+/// e^x, within 1 ulp on [-87.33, 88.72]; 0 below (no subnormal results), inf above, NaN for NaN.
+/// x = n·ln 2 + r, |r| ≤ ln 2 / 2; n is rounded to even by the addition of 1.5·2^23; 2^n is an
+/// integer added to the exponent.
+template <class V>
+KINGLET_INLINE V exp(V x) noexcept {
+  const V bias = 12582912.0f;
+  const V biased = fma(x, V(1.44269504088896341f), bias);
+  const V n = biased - bias;
+  V r = fma(n, V(-0.693359375f), x);  // exact: ten bits
+  r = fma(n, V(2.12194440e-4f), r);
+  const V tail =
+      polynomial(r, 0.499999940f, 0.166665196f, 0.0416684039f, 0.00836889911f, 0.00138142204f);
+  const V p = fma(r * r, tail, r) + 1.0f;
+  const V infinity = std::numeric_limits<float>::infinity();
+  const V y = select(x < V(88.7228394f), add_exponent(p, biased), x + infinity);
+  return select(x < V(-87.33f), V(0.0f), y);
+}
+
+/// erf(x), within 5 ulp (3e-7). x·P(x²)/Q(x²) up to 3.925, from where on the result rounds to ±1.
+template <class V>
+KINGLET_INLINE V erf(V x) noexcept {
+  const V a = abs(x);
+  const V z = x * x;
+  const V p = a * polynomial(z, 1.12837911f, 0.19058466f, 0.0527679101f, 0.00377211091f,
+                             2.84825714e-4f, 2.0459936e-6f);
+  const V q = polynomial(z, 1.0f, 0.502233982f, 0.114178792f, 0.0149823222f, 0.00116373657f,
+                         3.80464917e-5f);
+  const V y = p / q;
+  return with_sign_of(x, select(V(1.0f) < y, V(1.0f), select(V(3.925f) < a, V(1.0f), y)));
+}
+
+/// tanh(x), within 5 ulp (3e-7). x·P(x²)/Q(x²) up to 9.02, from where on the result rounds to ±1.
+template <class V>
+KINGLET_INLINE V tanh(V x) noexcept {
+  const V a = abs(x);
+  const V z = x * x;
+  const V p = a * polynomial(z, 1.0f, 0.13083154f, 0.003102998f, 1.11442132e-5f, -2.01837391e-8f,
+                             5.25764432e-11f, -8.43564789e-14f);
+  const V q = polynomial(z, 1.0f, 0.464164823f, 0.0244913697f, 2.54474609e-4f);
+  const V y = p / q;
+  return with_sign_of(x, select(V(1.0f) < y, V(1.0f), select(V(9.02f) < a, V(1.0f), y)));
+}
+
+/// 1 / (1 + e^-x)
+template <class V>
+KINGLET_INLINE V sigmoid(V x) noexcept {
+  return V(1.0f) / (exp(V(0.0f) - x) + 1.0f);
+}
+
+}  // namespace kinglet::kernels

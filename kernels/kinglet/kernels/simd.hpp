@@ -1,0 +1,197 @@
+#pragma once
+// Loops, loads, tails and lanes: what every kernel is written with. A kernel is then a formula over
+// `Floats<Isa>`.
+//
+// The same bits on every ISA with fused multiply-add, compiler and thread count:
+// - multiply-adds are explicit: fma(a, b, c). A product that must stay rounded never feeds + or −,
+//   because compilers contract a·b + c, even of intrinsics;
+// - sums and maxima over a row run in kLanes virtual lanes and one fixed tree (fold);
+// - only correctly rounded operations: + − · / sqrt fma. No estimates.
+
+#include <cstdint>
+#include <cstring>
+#include <kinglet/kernels/isa.hpp>
+
+namespace kinglet::kernels {
+
+/// Virtual lanes of every reduction: 2 zmm, 4 ymm, 8 NEON registers or 32 floats.
+inline constexpr int kLanes = 32;
+
+/// A vector register of floats.
+template <class Isa>
+struct Floats;
+
+#if defined(XSIMD_VERSION_MAJOR)
+template <class Isa>
+struct Floats {
+  using Batch = xsimd::batch<float, typename Isa::simd>;
+  using Register = typename Batch::register_type;
+  using Mask = typename Batch::batch_bool_type;
+  using Bits __attribute__((vector_size(sizeof(Batch)))) = std::uint32_t;
+  static constexpr int size = static_cast<int>(Batch::size);
+
+  Batch v;
+
+  Floats() = default;
+  KINGLET_INLINE Floats(Batch b) noexcept : v(b) {}
+  KINGLET_INLINE Floats(float s) noexcept : v(s) {}
+
+  static KINGLET_INLINE Floats load(const float* x) noexcept { return Batch::load_unaligned(x); }
+  KINGLET_INLINE void store(float* y) const noexcept { v.store_unaligned(y); }
+
+  /// The first `count` elements, zeros after them; nothing else is read.
+  static KINGLET_INLINE Floats load(const float* x, int count) noexcept {
+    float t[size] = {};
+    for (int i = 0; i < count; ++i) t[i] = x[i];
+    return load(t);
+  }
+  /// The first `count` elements; nothing else is written.
+  KINGLET_INLINE void store(float* y, int count) const noexcept {
+    float t[size];
+    store(t);
+    for (int i = 0; i < count; ++i) y[i] = t[i];
+  }
+
+  friend KINGLET_INLINE Floats operator+(Floats a, Floats b) noexcept { return a.v + b.v; }
+  friend KINGLET_INLINE Floats operator-(Floats a, Floats b) noexcept { return a.v - b.v; }
+  friend KINGLET_INLINE Floats operator*(Floats a, Floats b) noexcept { return a.v * b.v; }
+  /// The compiler's, correctly rounded: xsimd's is an estimate on NEON.
+  friend KINGLET_INLINE Floats operator/(Floats a, Floats b) noexcept {
+    return Batch(Register(a.v) / Register(b.v));
+  }
+  friend KINGLET_INLINE Mask operator<(Floats a, Floats b) noexcept { return a.v < b.v; }
+  friend KINGLET_INLINE Floats fma(Floats a, Floats b, Floats c) noexcept {
+    return Batch(Isa::fma(a.v, b.v, c.v));
+  }
+  friend KINGLET_INLINE Floats select(Mask m, Floats yes, Floats no) noexcept {
+    return xsimd::select(m, yes.v, no.v);
+  }
+  friend KINGLET_INLINE Floats abs(Floats x) noexcept { return xsimd::abs(x.v); }
+  /// |y| with the sign of x; y ≥ 0.
+  friend KINGLET_INLINE Floats with_sign_of(Floats x, Floats y) noexcept {
+    return y.v | (x.v & Batch(-0.0f));
+  }
+  /// p · 2^n for the n of `biased` = n + 1.5·2^23, whose low bits hold it. p and the result are
+  /// normal numbers.
+  friend KINGLET_INLINE Floats add_exponent(Floats p, Floats biased) noexcept {
+    Bits b, e;
+    std::memcpy(&b, &p.v, sizeof b);
+    std::memcpy(&e, &biased.v, sizeof e);
+    b += e << 23;
+    std::memcpy(&p.v, &b, sizeof b);
+    return p;
+  }
+};
+#endif
+
+/// One lane, no xsimd.
+template <>
+struct Floats<isa::scalar> {
+  static constexpr int size = 1;
+
+  float v;
+
+  Floats() = default;
+  KINGLET_INLINE Floats(float s) noexcept : v(s) {}
+
+  static KINGLET_INLINE Floats load(const float* x) noexcept { return *x; }
+  KINGLET_INLINE void store(float* y) const noexcept { *y = v; }
+  static KINGLET_INLINE Floats load(const float* x, int) noexcept { return *x; }
+  KINGLET_INLINE void store(float* y, int) const noexcept { *y = v; }
+
+  friend KINGLET_INLINE Floats operator+(Floats a, Floats b) noexcept { return a.v + b.v; }
+  friend KINGLET_INLINE Floats operator-(Floats a, Floats b) noexcept { return a.v - b.v; }
+  friend KINGLET_INLINE Floats operator*(Floats a, Floats b) noexcept { return a.v * b.v; }
+  friend KINGLET_INLINE Floats operator/(Floats a, Floats b) noexcept { return a.v / b.v; }
+  friend KINGLET_INLINE bool operator<(Floats a, Floats b) noexcept { return a.v < b.v; }
+  friend KINGLET_INLINE Floats fma(Floats a, Floats b, Floats c) noexcept {
+    return __builtin_fmaf(a.v, b.v, c.v);
+  }
+  friend KINGLET_INLINE Floats select(bool m, Floats yes, Floats no) noexcept {
+    return m ? yes : no;
+  }
+  friend KINGLET_INLINE Floats abs(Floats x) noexcept { return __builtin_fabsf(x.v); }
+  friend KINGLET_INLINE Floats with_sign_of(Floats x, Floats y) noexcept {
+    return __builtin_copysignf(y.v, x.v);
+  }
+  friend KINGLET_INLINE Floats add_exponent(Floats p, Floats biased) noexcept {
+    std::uint32_t b, e;
+    std::memcpy(&b, &p.v, sizeof b);
+    std::memcpy(&e, &biased.v, sizeof e);
+    b += e << 23;
+    std::memcpy(&p.v, &b, sizeof b);
+    return p;
+  }
+};
+
+/// The larger one; b if either is not a number.
+template <class V>
+KINGLET_INLINE V larger(V a, V b) noexcept {
+  return select(b < a, a, b);
+}
+
+/// y[i] = f(x0[i], x1[i], …)
+template <class Isa, class F, class... X>
+KINGLET_INLINE void map(int n, float* y, F f, const X*... x) noexcept {
+  using V = Floats<Isa>;
+  int i = 0;
+  for (; i <= n - V::size; i += V::size) f(V::load(x + i)...).store(y + i);
+  if (i < n) f(V::load(x + i, n - i)...).store(y + i, n - i);
+}
+
+/// y = x
+template <class Isa>
+KINGLET_INLINE void copy(int n, float* y, const float* x) noexcept {
+  map<Isa>(
+      n, y, [](auto v) { return v; }, x);
+}
+
+/// Left fold of f(acc, x[i]) from init in kLanes lanes (element i in lane i mod kLanes); then lanes
+/// i and i + 16 are joined, i and i + 8, … down to one.
+template <class Isa, class F, class Join>
+KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noexcept {
+  using V = Floats<Isa>;
+  constexpr int kCount = kLanes / V::size;
+  V acc[kCount];
+  KINGLET_UNROLL
+  for (int j = 0; j < kCount; ++j) acc[j] = init;
+  int i = 0;
+  for (; i <= n - kLanes; i += kLanes) {
+    KINGLET_UNROLL
+    for (int j = 0; j < kCount; ++j) acc[j] = f(acc[j], V::load(x + i + j * V::size));
+  }
+  KINGLET_UNROLL
+  for (int j = 0; j < kCount; ++j, i += V::size) {
+    if (i <= n - V::size) {
+      acc[j] = f(acc[j], V::load(x + i));
+    } else if (i < n) {  // lanes without an element stay as they are
+      float lanes[V::size];
+      acc[j].store(lanes);
+      f(acc[j], V::load(x + i, n - i)).store(lanes, n - i);
+      acc[j] = V::load(lanes);
+    }
+  }
+  KINGLET_UNROLL
+  for (int half = kCount / 2; half > 0; half /= 2) {
+    KINGLET_UNROLL
+    for (int j = 0; j < half; ++j) acc[j] = join(acc[j], acc[j + half]);
+  }
+  using One = Floats<isa::scalar>;
+  One lane[V::size];
+  acc[0].store(&lane[0].v);
+  KINGLET_UNROLL
+  for (int half = V::size / 2; half > 0; half /= 2) {
+    KINGLET_UNROLL
+    for (int j = 0; j < half; ++j) lane[j] = join(lane[j], lane[j + half]);
+  }
+  return lane[0].v;
+}
+
+/// Σ x[i]
+template <class Isa>
+KINGLET_INLINE float sum(int n, const float* x) noexcept {
+  const auto add = [](auto a, auto b) { return a + b; };
+  return fold<Isa>(n, x, 0.0f, add, add);
+}
+
+}  // namespace kinglet::kernels

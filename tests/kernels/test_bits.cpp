@@ -1,0 +1,115 @@
+// The same bits on every ISA with FMA, architecture and compiler: hashes of every kernel's outputs
+// on fixed inputs. They were produced by the scalar kernels; a change of the order of additions, of
+// a polynomial or of a rounding shows here.
+
+#include "kernels/check.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+using kernels::Activation;
+
+namespace {
+
+/// FNV-1a, 64 bits, over the bytes of the floats, lowest first.
+std::uint64_t hash(const std::vector<float>& x) {
+  std::uint64_t h = 14695981039346656037u;
+  for (float v : x) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &v, sizeof bits);
+    for (int i = 0; i < 4; ++i, bits >>= 8) h = (h ^ (bits & 255u)) * 1099511628211u;
+  }
+  return h;
+}
+
+std::vector<float> random(std::uint64_t seed, int n, float scale = 1.0f) {
+  std::vector<float> x(static_cast<std::size_t>(n));
+  Random(seed).fill(x.data(), n, scale);
+  return x;
+}
+
+template <class Outputs>
+void check(std::uint64_t expected, Outputs outputs) {
+  for (int i = 0; i < kernels::count(); ++i) {
+    if (!has_fma(kernels::at(i))) continue;
+    const std::string isa = kernels::at(i).isa;
+    CAPTURE(isa);
+    CHECK(hash(outputs(kernels::at(i))) == expected);
+  }
+}
+
+std::vector<float> activated(const Table& table, Activation act) {
+  const std::vector<float> x = random(1, 1001, 6.0f);
+  std::vector<float> y(x.size());
+  table.activate_f32(act, static_cast<int>(x.size()), x.data(), y.data());
+  return y;
+}
+
+std::vector<float> multiplied(const Table& table, Activation act) {
+  const int m = 23, n = 90, k = 101;
+  const std::vector<float> a = random(2, m * k), w = random(3, n * k), bias = random(4, 96),
+                           residual = random(5, m * n);
+  std::vector<float> panels(kernels::panels_size_f32(n, k)), c(static_cast<std::size_t>(m * n));
+  kernels::pack_panels_f32(n, k, w.data(), k, panels.data());
+  table.gemm_f32(m, n, k, a.data(), k, panels.data(), {bias.data(), act, residual.data(), n},
+                 c.data(), n);
+  return c;
+}
+
+std::vector<float> attended(const Table& table, int m, int n, int d) {
+  const std::vector<float> q = random(6, m * d, 2.0f), k = random(7, n * d), v = random(8, n * d);
+  std::vector<float> y(static_cast<std::size_t>(m * d + m * n)),
+      scratch(kernels::attention_scratch_f32(n, d));
+  table.attention_f32(m, n, d, q.data(), d, k.data(), d, v.data(), d, 0.3f, y.data(), d,
+                      y.data() + m * d, n, scratch.data());
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("activations have the recorded bits") {
+  check(0x66b106d63ab3a071, [](const Table& t) { return activated(t, Activation::relu); });
+  check(0x30e1887e54fbbe81, [](const Table& t) { return activated(t, Activation::gelu_erf); });
+  check(0x0d893e7b111ac734, [](const Table& t) { return activated(t, Activation::gelu_tanh); });
+  check(0x9e65688464bfb2bc, [](const Table& t) { return activated(t, Activation::tanh); });
+}
+
+TEST_CASE("matrix products and their epilogues have the recorded bits") {
+  check(0x6256d04926d67143, [](const Table& t) { return multiplied(t, Activation::none); });
+  check(0x0077444c3324df8f, [](const Table& t) { return multiplied(t, Activation::relu); });
+  check(0x762b49aee81b2011, [](const Table& t) { return multiplied(t, Activation::gelu_erf); });
+  check(0xee260e0efe0b7e9b, [](const Table& t) { return multiplied(t, Activation::gelu_tanh); });
+  check(0x415e41ff19ae9ba3, [](const Table& t) { return multiplied(t, Activation::tanh); });
+}
+
+TEST_CASE("attention and its probabilities have the recorded bits") {
+  check(0xb6d981b9064fd423, [](const Table& t) { return attended(t, 1, 37, 11); });
+  check(0x3adee63962fb745c, [](const Table& t) { return attended(t, 30, 70, 32); });
+}
+
+TEST_CASE("softmax has the recorded bits") {
+  check(0x0b0d2b23ae185318, [](const Table& t) {
+    std::vector<float> y = random(9, 7 * 77, 12.0f);
+    t.softmax_f32(7, 77, y.data(), 77, y.data(), 77);
+    return y;
+  });
+}
+
+TEST_CASE("layer normalisation has the recorded bits") {
+  check(0x6f7cc27b5e88d9e3, [](const Table& t) {
+    std::vector<float> y = random(10, 5 * 205, 3.0f);
+    const std::vector<float> gamma = random(11, 205), beta = random(12, 205);
+    t.layer_norm_f32(5, 205, y.data(), 205, gamma.data(), beta.data(), 1e-5f, y.data(), 205);
+    return y;
+  });
+}
+
+TEST_CASE("embeddings and sums have the recorded bits") {
+  check(0x4b7bd9f21a8abf5e, [](const Table& t) {
+    const std::vector<std::int32_t> ids = {3, 0, 2, 3};
+    const std::vector<float> table = random(13, 4 * 45), x = random(15, 4 * 45);
+    std::vector<float> y = random(14, 4 * 45);
+    t.embedding_f32(4, 45, ids.data(), table.data(), 45, y.data(), 45, true);
+    t.add_f32(4 * 45, x.data(), y.data(), y.data());
+    return y;
+  });
+}

@@ -1,0 +1,98 @@
+// The functions are one source for all ISAs; here they run on one lane. That the others give the
+// same bits is tested through the kernels that use them.
+
+#include <kinglet/kernels/math.hpp>
+#include <limits>
+
+#include "kernels/check.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+
+namespace {
+
+using Lane = kernels::Floats<isa::scalar>;
+
+/// |y − expected| in units of the last place of `expected`, which is a normal float; infinite for
+/// NaN.
+double ulps(float y, double expected) {
+  const double unit = std::ldexp(1.0, std::max(std::ilogb(expected), -126) - 23);
+  const double off = std::fabs(static_cast<double>(y) - expected) / unit;
+  return off <= 1e9 ? off : std::numeric_limits<double>::infinity();
+}
+
+/// The worst over every 4001st of all float bit patterns between low and high, about a million
+/// points in all.
+template <class F, class Exact>
+double worst(F f, Exact exact, float low, float high) {
+  double worst = 0;
+  int points = 0;
+  for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += 4001) {
+    const auto pattern = static_cast<std::uint32_t>(bits);
+    float x;
+    std::memcpy(&x, &pattern, sizeof x);
+    if (!(x >= low && x <= high)) continue;
+    const double expected = exact(static_cast<double>(x));
+    if (std::fabs(expected) < static_cast<double>(std::numeric_limits<float>::min())) continue;
+    worst = std::max(worst, ulps(f(Lane(x)).v, expected));
+    ++points;
+  }
+  CHECK(points > 100000);
+  return worst;
+}
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("exp is within 1 ulp") {
+  const double w =
+      worst([](Lane x) { return exp(x); }, [](double x) { return std::exp(x); }, -87.33f, 88.7228f);
+  CHECK(w <= 1.0);
+}
+
+TEST_CASE("exp underflows to zero, overflows to infinity and keeps NaN") {
+  CHECK(exp(Lane(0.0f)).v == 1.0f);
+  CHECK(exp(Lane(-kInf)).v == 0.0f);
+  CHECK(exp(Lane(-88.0f)).v == 0.0f);
+  CHECK(exp(Lane(-1e30f)).v == 0.0f);
+  CHECK(exp(Lane(88.73f)).v == kInf);
+  CHECK(exp(Lane(1e30f)).v == kInf);
+  CHECK(exp(Lane(kInf)).v == kInf);
+  CHECK(std::isnan(exp(Lane(kNan)).v));
+}
+
+TEST_CASE("erf is within 5 ulp, odd and never above 1") {
+  const double w =
+      worst([](Lane x) { return erf(x); }, [](double x) { return std::erf(x); }, -kInf, kInf);
+  CHECK(w <= 5.0);
+  CHECK(erf(Lane(kInf)).v == 1.0f);
+  CHECK(erf(Lane(-kInf)).v == -1.0f);
+  CHECK(std::isnan(erf(Lane(kNan)).v));
+  CHECK(std::signbit(erf(Lane(-0.0f)).v));
+  for (float x = 0.0f; x < 5.0f; x += 1.0f / 4096) {
+    CHECK_UNARY(erf(Lane(x)).v <= 1.0f && erf(Lane(-x)).v == -erf(Lane(x)).v);
+  }
+}
+
+TEST_CASE("tanh is within 5 ulp, odd and never above 1") {
+  const double w =
+      worst([](Lane x) { return tanh(x); }, [](double x) { return std::tanh(x); }, -kInf, kInf);
+  CHECK(w <= 5.0);
+  CHECK(tanh(Lane(kInf)).v == 1.0f);
+  CHECK(tanh(Lane(-kInf)).v == -1.0f);
+  CHECK(std::isnan(tanh(Lane(kNan)).v));
+  CHECK(std::signbit(tanh(Lane(-0.0f)).v));
+  for (float x = 0.0f; x < 12.0f; x += 1.0f / 1024) {
+    CHECK_UNARY(tanh(Lane(x)).v <= 1.0f && tanh(Lane(-x)).v == -tanh(Lane(x)).v);
+  }
+}
+
+TEST_CASE("sigmoid is within 3 ulp") {
+  const double w = worst([](Lane x) { return kernels::sigmoid(x); },
+                         [](double x) { return 1 / (1 + std::exp(-x)); }, -80.0f, kInf);
+  CHECK(w <= 3.0);
+  CHECK(kernels::sigmoid(Lane(-kInf)).v == 0.0f);
+  CHECK(std::isnan(kernels::sigmoid(Lane(kNan)).v));
+}
