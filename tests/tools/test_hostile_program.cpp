@@ -1,0 +1,138 @@
+// The program itself over hostile files: exit codes, one line of error, time and memory.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "pickle_bytes.hpp"
+#include "tool_files.hpp"
+
+namespace {
+
+using namespace kinglet::tests;
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kMostData = std::uint64_t{64} << 20;  // beside the mapped file
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kMeasures = false;
+#elif defined(__has_feature)
+constexpr bool kMeasures = !__has_feature(address_sanitizer);
+#else
+constexpr bool kMeasures = true;
+#endif
+
+bool is_emulated() { return std::string(KINGLET_EMULATOR).size() > 0; }
+
+/// Inspect and export; the error, if any, is one line. Memory is limited, time measured.
+int check_program(const std::string& path, const ScratchFolder& scratch) {
+  const std::string out = scratch.file("out.safetensors");
+  const std::uint64_t most = kMeasures && !is_emulated() ? kMostData : 0;
+  const Ran inspected = run_weights({"inspect", path}, scratch, most);
+  const Ran exported = run_weights({"export", path, "-o", out}, scratch, most);
+  for (const Ran* ran : {&inspected, &exported}) {
+    CHECK((ran->code == 0 || ran->code == 1));
+    if (ran->code == 1) {
+      CHECK(ran->err.rfind("kinglet-weights: ", 0) == 0);
+      CHECK(ran->err.find('\n') == ran->err.size() - 1);
+    } else {
+      CHECK(ran->err == "");
+    }
+    CHECK(ran->err.find("bad_alloc") == std::string::npos);
+    if (kMeasures && !is_emulated()) CHECK(ran->seconds < 1);
+  }
+  CHECK(std::filesystem::exists(out) == (exported.code == 0));
+  std::filesystem::remove(out);
+  CHECK(scratch.is_empty());
+  return exported.code;
+}
+
+std::string repeated(const std::string& text, std::size_t count) {
+  std::string all;
+  all.reserve(text.size() * count);
+  for (std::size_t i = 0; i < count; ++i) all += text;
+  return all;
+}
+
+std::string zip_of(const std::string& pickle) { return zip({{"archive/data.pkl", pickle}}); }
+
+std::string safetensors_of(const std::string& header) {
+  return little_endian(header.size(), 8) + header;
+}
+
+}  // namespace
+
+TEST_CASE("kinglet-weights gives every hostile file its verdict") {
+  if (is_emulated())
+    return;  // the library does the same in test_hostile.cpp; a process is slow here
+  const ScratchFolder scratch;
+  const std::string folder = KINGLET_TEST_DATA "/hostile/";
+  const Json expectations = Json::parse(std::ifstream(folder + "expect.json"));
+  for (const auto& item : expectations.items()) {
+    const std::string& name = item.key();
+    const Json& expected = item.value();
+    CAPTURE(name);
+    const int code = check_program(folder + name, scratch);
+    if (expected["verdict"] == "reject") CHECK(code == 1);
+    if (expected["verdict"] == "accept") CHECK(code == 0);
+  }
+}
+
+TEST_CASE("kinglet-weights stays within its memory and time where a small file describes much") {
+  const ScratchFolder scratch;
+  const std::string start = "\x80\x02";
+  constexpr std::size_t kMany = 10'000'000;
+  std::string laughs = start +
+                       "]N\x61q\1"
+                       "0";  // lists of two of the list before
+  for (char i = 2; i < 100; ++i)
+    laughs += std::string("](h") + static_cast<char>(i - 1) + "h" + static_cast<char>(i - 1) +
+              "eq" + i + "0";
+  const std::pair<const char*, std::string> files[] = {
+      {"tuples", zip_of(start + repeated(")", kMany) + ".")},
+      {"marks", zip_of(start + repeated("(", kMany) + ".")},
+      {"dicts", zip_of(start + repeated("}0", kMany / 2) + "}.")},
+      {"globals", zip_of(start + repeated("ca\nb\n0", kMany / 10) + "}.")},
+      {"memo", zip_of(start + "}" + repeated("\x94", kMany) + ".")},
+      {"deep", zip_of(start + repeated("]", kMany / 10) + repeated("a", kMany / 10 - 1) + ".")},
+      {"laughs", zip_of(laughs + "}.")},
+      {"digits", zip_of(start + "}I" + repeated("9", kMany) + "\n0.")},
+      {"text", zip_of(start + "X" + little_endian(4 * kMany, 4) + repeated("a", 4 * kMany) + ".")},
+      {"blanks", safetensors_of("{}" + repeated(" ", 90'000'000))},
+      {"name", safetensors_of("{\"" + repeated("a", 90'000'000) +
+                              "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")},
+      {"escapes", safetensors_of("{\"" + repeated("\\u0001", kMany) +
+                                 "\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")},
+      {"metadata", safetensors_of("{\"__metadata__\":{" + repeated("\"a\":\"b\",", kMany / 10) +
+                                  "\"c\":\"d\"}}")},
+  };
+  for (const auto& entry : files) {
+    const std::string name = entry.first;
+    CAPTURE(name);
+    const ScratchFolder folder;
+    const std::string path = folder.file(name);
+    write_text(path, entry.second);
+    check_program(path, scratch);
+  }
+}
+
+TEST_CASE("wrong usage has exit code 2 and the help 0") {
+  const ScratchFolder scratch;
+  CHECK(run_weights({}, scratch).code == 2);
+  CHECK(run_weights({"inspect"}, scratch).code == 2);
+  CHECK(run_weights({"no-such-command"}, scratch).code == 2);
+  CHECK(run_weights({"inspect", "--no-such-option", "x"}, scratch).code == 2);
+  CHECK(run_weights({"--help"}, scratch).code == 0);
+  CHECK(run_weights({"inspect", "--help"}, scratch).code == 0);
+  CHECK(run_weights({"--version"}, scratch).out.rfind("kinglet-weights ", 0) == 0);
+}
+
+TEST_CASE("files that are none end with a clear error") {
+  const ScratchFolder scratch;
+  for (const std::string path : {"/no/such/file.pth", "/dev/null", "/"}) {
+    CAPTURE(path);
+    const Ran ran = run_weights({"inspect", path}, scratch);
+    CHECK(ran.code == 1);
+    CHECK(ran.err.rfind("kinglet-weights: " + path + ": ", 0) == 0);
+  }
+}

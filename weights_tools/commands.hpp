@@ -1,0 +1,17 @@
+#pragma once
+// The commands of kinglet-weights. Each adds its subcommand, options and callback to the program.
+
+namespace CLI {
+class App;
+}
+
+namespace kinglet::tools {
+
+void add_convert(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_export(CLI::App& app);
+void add_diff(CLI::App& app);
+void add_plan(CLI::App& app);
+void add_verify(CLI::App& app);
+
+}  // namespace kinglet::tools

@@ -1,0 +1,148 @@
+// kinglet-weights diff: what two checkpoints have in common.
+#include "diff.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iostream>
+#include <memory>
+
+#include "commands.hpp"
+#include "gguf_checkpoint.hpp"
+#include "half.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+/// Names that a file notes as aliases become tensors, panels become matrices.
+Checkpoint read_logical(const std::string& path) {
+  Checkpoint checkpoint = read_checkpoint(path);
+  unpack_panels(checkpoint.file->bytes(), checkpoint);
+  for (const auto& [dropped, kept] : checkpoint.aliases) {
+    Tensor twin = *checkpoint.find(kept);
+    twin.name = dropped;
+    checkpoint.tensors.push_back(std::move(twin));
+  }
+  std::stable_sort(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                   [](const Tensor& a, const Tensor& b) { return a.name < b.name; });
+  return checkpoint;
+}
+
+template <class T>
+T load(const unsigned char* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+double number_at(DType dtype, const unsigned char* p) {
+  switch (dtype) {
+    case DType::f32: return static_cast<double>(load<float>(p));
+    case DType::f16: return static_cast<double>(half_to_float(load<std::uint16_t>(p)));
+    case DType::bf16: return static_cast<double>(bfloat16_to_float(load<std::uint16_t>(p)));
+    case DType::f64: return load<double>(p);
+    case DType::s8: return static_cast<double>(load<std::int8_t>(p));
+    case DType::s16: return static_cast<double>(load<std::int16_t>(p));
+    case DType::s32: return static_cast<double>(load<std::int32_t>(p));
+    case DType::s64: return static_cast<double>(load<std::int64_t>(p));
+    case DType::u8:
+    case DType::boolean: return static_cast<double>(*p);
+    case DType::other: break;
+  }
+  return std::nan("");
+}
+
+struct Difference {
+  std::uint64_t unequal = 0;  // elements whose bits differ
+  double largest = 0;         // NaN if a difference is no number
+};
+
+/// Tensors of the same dtype and shape.
+Difference compare(const Tensor& a, const Tensor& b) {
+  Difference difference;
+  if (a.item_size == 0) {
+    const bool equal =
+        a.storage_bytes == b.storage_bytes &&
+        std::memcmp(a.storage, b.storage, static_cast<std::size_t>(a.storage_bytes)) == 0;
+    return equal ? difference : Difference{1, std::nan("")};
+  }
+  constexpr std::uint64_t kPart = 4096;  // elements
+  std::vector<unsigned char> part_a(kPart * a.item_size), part_b(kPart * a.item_size);
+  const auto count = static_cast<std::uint64_t>(a.count());
+  for (std::uint64_t first = 0; first < count; first += kPart) {
+    const std::uint64_t n = std::min(kPart, count - first);
+    copy_elements(a, first, n, part_a.data());
+    copy_elements(b, first, n, part_b.data());
+    const auto size = static_cast<std::size_t>(a.item_size);
+    if (std::memcmp(part_a.data(), part_b.data(), static_cast<std::size_t>(n) * size) == 0)
+      continue;
+    for (std::size_t i = 0; i < n; ++i) {
+      const unsigned char *x = &part_a[i * size], *y = &part_b[i * size];
+      if (std::memcmp(x, y, size) == 0) continue;
+      ++difference.unequal;
+      const double distance = std::abs(number_at(a.dtype, x) - number_at(b.dtype, y));
+      if (!(distance <= difference.largest)) difference.largest = distance;
+    }
+  }
+  return difference;
+}
+
+std::string shape_text(const Tensor& tensor) {
+  std::string text = tensor.dtype_name + " [";
+  for (std::size_t i = 0; i < tensor.shape.size(); ++i)
+    text += (i > 0 ? ", " : "") + std::to_string(tensor.shape[i]);
+  return text + "]";
+}
+
+struct Options {
+  std::string a, b;
+};
+
+}  // namespace
+
+bool print_diff(std::ostream& out, const std::string& path_a, const std::string& path_b) {
+  const Checkpoint a = read_logical(path_a), b = read_logical(path_b);
+  std::size_t equal = 0, different = 0;
+  auto x = a.tensors.begin(), y = b.tensors.begin();
+  const auto show = [&](const Tensor& tensor, const std::string& what) {
+    ++different;
+    out << printable(tensor.name, 2000) << "  " << what << '\n';
+  };
+  while (x != a.tensors.end() || y != b.tensors.end()) {
+    if (y == b.tensors.end() || (x != a.tensors.end() && x->name < y->name)) {
+      show(*x, "only in " + path_a);
+      ++x;
+    } else if (x == a.tensors.end() || y->name < x->name) {
+      show(*y, "only in " + path_b);
+      ++y;
+    } else {
+      if (x->dtype_name != y->dtype_name || x->shape != y->shape) {
+        show(*x, shape_text(*x) + " in one, " + shape_text(*y) + " in the other");
+      } else if (const Difference found = compare(*x, *y); found.unequal > 0) {
+        char largest[40];
+        std::snprintf(largest, sizeof largest, "%.6g", found.largest);
+        show(*x, std::to_string(found.unequal) + " of " + std::to_string(x->count()) +
+                     " elements differ, by at most " + largest);
+      } else {
+        ++equal;
+      }
+      ++x, ++y;
+    }
+  }
+  out << equal << " tensors equal bit for bit, " << different << " different\n";
+  return different == 0;
+}
+
+void add_diff(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("diff", "Compare the weights of two files; exit code 1 when they differ");
+  const auto options = std::make_shared<Options>();
+  command->add_option("A", options->a, "checkpoint or model file")->required();
+  command->add_option("B", options->b, "checkpoint or model file")->required();
+  command->callback([options] {
+    if (!print_diff(std::cout, options->a, options->b)) throw CLI::RuntimeError(1);
+  });
+}
+
+}  // namespace kinglet::tools

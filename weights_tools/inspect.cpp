@@ -1,0 +1,206 @@
+// kinglet-weights inspect: what is in a checkpoint.
+#include "inspect.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <kinglet/io/model_file.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <tuple>
+
+#include "commands.hpp"
+#include "gguf_checkpoint.hpp"
+#include "gguf_text.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr std::uint64_t kFirstItems = 8;  // of an array that are shown
+
+bool is_floating(const Tensor& tensor) {
+  return tensor.dtype_name.find("float") != std::string::npos ||
+         tensor.dtype_name.find("complex") != std::string::npos || tensor.item_size == 0;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t length : shape)
+    text += (text.empty() ? "" : ", ") + std::to_string(length);
+  return "[" + text + "]";
+}
+
+std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
+
+std::uint64_t total_bytes(const std::vector<Tensor>& tensors) {
+  std::uint64_t total = 0;
+  for (const Tensor& tensor : tensors) total += tensor.nbytes();
+  return total;
+}
+
+/// f(value, first items as text) for each metadata value of a GGUF file.
+template <class F>
+void for_each_gguf_value(const Checkpoint& checkpoint, F f) {
+  if (checkpoint.container != "gguf" || checkpoint.file == nullptr) return;
+  const Result<ModelFile> file = ModelFile::open(checkpoint.file->bytes());
+  if (!file) return;
+  file->for_each_value([&](const GgufValue& value) {
+    std::vector<std::string> first;
+    for (std::uint64_t i = 0; i < std::min(value.items.count(), kFirstItems); ++i)
+      first.push_back(text_of(value.items, i));
+    f(value, first);
+  });
+}
+
+void print_values(std::ostream& out, const Checkpoint& checkpoint) {
+  constexpr std::size_t kLongest = 100;
+  if (checkpoint.container == "gguf") {
+    out << "\nvalues\n";
+    for_each_gguf_value(checkpoint, [&](const GgufValue& value, const auto& first) {
+      out << "  " << printable(value.key, kLongest) << "  " << name_of(value.items.type());
+      if (value.is_array) out << '[' << value.items.count() << ']';
+      for (const std::string& item : first) out << ' ' << printable(item, kLongest);
+      out << (value.items.count() > first.size() ? " …\n" : "\n");
+    });
+    return;
+  }
+  if (!checkpoint.metadata.empty()) out << "\nmetadata\n";
+  for (const auto& [key, value] : checkpoint.metadata)
+    out << "  " << printable(key, kLongest) << "  " << printable(value, kLongest) << '\n';
+}
+
+void print_tensors(std::ostream& out, const std::vector<Tensor>& tensors) {
+  constexpr std::size_t kWidth = 48;
+  for (const Tensor& tensor : tensors) {
+    std::string name = printable(tensor.name, 2000);
+    if (name.size() < kWidth) name.resize(kWidth, ' ');
+    out << "  " << name << ' ' << tensor.dtype_name << ' ' << shape_text(tensor.shape) << ' '
+        << tensor.nbytes() << '\n';
+  }
+}
+
+void print_tensors_json(std::ostream& out, const std::vector<Tensor>& tensors) {
+  const char* separator = "\n";
+  for (const Tensor& tensor : tensors) {
+    out << separator << "    {\"name\": " << json_string(tensor.name) << ", \"dtype\": \""
+        << tensor.dtype_name << "\", \"shape\": " << shape_text(tensor.shape)
+        << ", \"nbytes\": " << tensor.nbytes() << ", \"storage\": " << tensor.storage_id
+        << ", \"offset\": " << tensor.storage_offset
+        << ", \"stride\": " << shape_text(tensor.stride) << '}';
+    separator = ",\n";
+  }
+}
+
+void print_pairs_json(std::ostream& out, const TextPairs& pairs) {
+  const char* separator = "";
+  for (const auto& [key, value] : pairs) {
+    out << separator << json_string(key) << ": " << json_string(value);
+    separator = ", ";
+  }
+}
+
+void print_values_json(std::ostream& out, const Checkpoint& checkpoint) {
+  const char* separator = "\n";
+  for_each_gguf_value(checkpoint, [&](const GgufValue& value, const auto& first) {
+    out << separator << "    {\"key\": " << json_string(value.key) << ", \"type\": \""
+        << name_of(value.items.type()) << '"';
+    if (value.is_array) out << ", \"count\": " << value.items.count();
+    out << (value.is_array ? ", \"first\": [" : ", \"value\": ");
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const bool is_finite = first[i].find_first_of("ni") == std::string::npos;
+      const bool is_plain = value.items.type() == GgufType::boolean ||
+                            (value.items.type() != GgufType::string && is_finite);
+      out << (i > 0 ? ", " : "") << (is_plain ? first[i] : json_string(first[i]));
+    }
+    out << (value.is_array ? "]}" : "}");
+    separator = ",\n";
+  });
+}
+
+/// Elements of the floating-point ones, each distinct view of a storage once.
+std::uint64_t count_once(const std::vector<Tensor>& tensors) {
+  using Place = std::tuple<std::uint64_t, std::uint64_t, std::vector<std::int64_t>>;
+  std::set<Place> seen;
+  std::uint64_t total = 0;
+  for (const Tensor& tensor : tensors) {
+    if (!is_floating(tensor)) continue;
+    std::vector<std::int64_t> extent = tensor.shape;
+    std::sort(extent.begin(), extent.end());  // a transposed view is the same parameter
+    if (seen.emplace(tensor.storage_id, tensor.storage_offset, std::move(extent)).second)
+      total += static_cast<std::uint64_t>(tensor.count());
+  }
+  return total;
+}
+
+struct Options {
+  std::string file;
+  bool json = false;
+};
+
+}  // namespace
+
+std::uint64_t parameter_count(const Checkpoint& checkpoint) {
+  if (checkpoint.container == "gguf" && checkpoint.file != nullptr) {
+    Checkpoint logical = checkpoint;
+    unpack_panels(checkpoint.file->bytes(), logical);
+    return count_once(logical.tensors);
+  }
+  return count_once(checkpoint.tensors);
+}
+
+void print_checkpoint(std::ostream& out, const Checkpoint& checkpoint) {
+  out << "file        " << printable(checkpoint.path, 1000) << "\ncontainer   "
+      << checkpoint.container << '\n';
+  if (checkpoint.file != nullptr)
+    out << "size        " << checkpoint.file->bytes().size() << " bytes\n";
+  if (!checkpoint.prefix.empty())
+    out << "prefix      " << printable(checkpoint.prefix, 1000) << '\n';
+  out << "tensors     " << checkpoint.tensors.size() << ", " << total_bytes(checkpoint.tensors)
+      << " bytes\nparameters  " << parameter_count(checkpoint) << '\n';
+  print_values(out, checkpoint);
+  out << "\ntensors: name, dtype, shape, bytes\n";
+  print_tensors(out, checkpoint.tensors);
+  for (const auto& [dropped, kept] : checkpoint.aliases)
+    out << "  " << printable(dropped, 2000) << " = " << printable(kept, 2000) << '\n';
+  if (checkpoint.other_tensors.empty()) return;
+  out << "\nnot weights\n";
+  print_tensors(out, checkpoint.other_tensors);
+}
+
+void print_checkpoint_json(std::ostream& out, const Checkpoint& checkpoint) {
+  out << "{\n  \"file\": " << nlohmann::json(printable(checkpoint.path, 1000)).dump()
+      << ",\n  \"container\": \"" << checkpoint.container << "\",\n";
+  if (checkpoint.file != nullptr) out << "  \"size\": " << checkpoint.file->bytes().size() << ",\n";
+  out << "  \"prefix\": " << json_string(checkpoint.prefix)
+      << ",\n  \"parameters\": " << parameter_count(checkpoint)
+      << ",\n  \"nbytes\": " << total_bytes(checkpoint.tensors) << ",\n  \"tensors\": [";
+  print_tensors_json(out, checkpoint.tensors);
+  out << "],\n  \"other_tensors\": [";
+  print_tensors_json(out, checkpoint.other_tensors);
+  out << "],\n  \"aliases\": {";
+  print_pairs_json(out, checkpoint.aliases);
+  if (checkpoint.container == "gguf") {
+    out << "},\n  \"values\": [";
+    print_values_json(out, checkpoint);
+    out << "]\n}\n";
+  } else {
+    out << "},\n  \"metadata\": {";
+    print_pairs_json(out, checkpoint.metadata);
+    out << "}\n}\n";
+  }
+}
+
+void add_inspect(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "inspect", "List the tensors, metadata and sizes of a PyTorch, safetensors or GGUF file");
+  const auto options = std::make_shared<Options>();
+  command->add_option("FILE", options->file, "checkpoint or model file")->required();
+  command->add_flag("--json", options->json, "machine-readable output");
+  command->callback([options] {
+    const Checkpoint checkpoint = read_checkpoint(options->file);
+    (options->json ? print_checkpoint_json : print_checkpoint)(std::cout, checkpoint);
+  });
+}
+
+}  // namespace kinglet::tools

@@ -1,0 +1,84 @@
+#include "output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "file_error.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr std::size_t kBufferSize = std::size_t{1} << 18;
+
+}  // namespace
+
+OutputFile::OutputFile(std::string path, const std::vector<std::string>& inputs)
+    : path_(std::move(path)) {
+  struct stat target = {};
+  if (::stat(path_.c_str(), &target) == 0) {
+    for (const std::string& input : inputs) {
+      struct stat source = {};
+      if (::stat(input.c_str(), &source) == 0 && source.st_dev == target.st_dev &&
+          source.st_ino == target.st_ino)
+        throw FileError(path_, "output", "is the input file itself; choose another name");
+    }
+    if (!S_ISREG(target.st_mode)) throw FileError(path_, "output", "exists and is not a file");
+  }
+  temporary_ = path_ + ".XXXXXX";
+  fd_ = ::mkstemp(temporary_.data());
+  if (fd_ < 0) {
+    temporary_.clear();
+    fail("create");
+  }
+  const mode_t mask = ::umask(0);  // mkstemp makes files private; an output is an ordinary file
+  ::umask(mask);
+  ::fchmod(fd_, 0666 & ~mask);
+  buffer_.reserve(kBufferSize);
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void OutputFile::fail(const char* doing) const {
+  throw FileError(path_, doing, std::strerror(errno));
+}
+
+void OutputFile::write(const void* data, std::size_t size) {
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  while (size > 0) {
+    const std::size_t room = kBufferSize - buffer_.size();
+    const std::size_t part = size < room ? size : room;
+    buffer_.insert(buffer_.end(), bytes, bytes + part);
+    bytes += part;
+    size -= part;
+    if (buffer_.size() == kBufferSize) flush();
+  }
+}
+
+void OutputFile::flush() {
+  for (std::size_t done = 0; done < buffer_.size();) {
+    const ssize_t n = ::write(fd_, buffer_.data() + done, buffer_.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("write");
+    done += static_cast<std::size_t>(n);
+  }
+  buffer_.clear();
+}
+
+void OutputFile::commit() {
+  flush();
+  if (::close(std::exchange(fd_, -1)) != 0) fail("close");
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename");
+  temporary_.clear();
+}
+
+}  // namespace kinglet::tools

@@ -1,0 +1,37 @@
+#pragma once
+// A file that appears complete or not at all: written under a temporary name beside its target,
+// renamed by commit(), removed when the object dies without it.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace kinglet::tools {
+
+class OutputFile {
+ public:
+  /// Throws FileError when the target is one of the `inputs` (by file, not by spelling) or the
+  /// temporary file cannot be made.
+  explicit OutputFile(std::string path, const std::vector<std::string>& inputs = {});
+  ~OutputFile();
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+
+  void write(const void* data, std::size_t size);
+
+  /// Everything to disk, then the rename. Throws FileError; the target is then as it was.
+  void commit();
+
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  void flush();
+  [[noreturn]] void fail(const char* doing) const;
+
+  std::string path_;
+  std::string temporary_;
+  std::vector<unsigned char> buffer_;
+  int fd_ = -1;
+};
+
+}  // namespace kinglet::tools

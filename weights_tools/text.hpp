@@ -1,0 +1,21 @@
+#pragma once
+// Text from files, made fit to be shown.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kinglet::tools {
+
+/// A name as it may stand in a message or a listing: on one line, valid UTF-8, about `limit` bytes
+/// at most; control characters and stray bytes as \xNN.
+std::string printable(std::string_view name, std::size_t limit);
+
+/// The same in quotes.
+std::string quoted(std::string_view name, std::size_t limit = 120);
+
+/// Adds a code point, which must be below 2^21.
+void append_utf8(std::string& text, std::uint32_t point);
+
+}  // namespace kinglet::tools
