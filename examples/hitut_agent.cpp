@@ -1,0 +1,115 @@
+// An agent's control loop: map the model file, plan the memory, allocate once, decide step after
+// step.
+//
+//   hitut_agent MODEL.gguf EPISODE.bin
+//
+// The episode is a flat file of observations (format: episode.hpp), so that this program needs
+// nothing but the headers.
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <kinglet/kinglet.hpp>
+
+#include "episode.hpp"
+
+namespace {
+
+using namespace kinglet;
+using hitut::Task;
+
+Bytes map_file(const char* path) {
+  const int fd = open(path, O_RDONLY);
+  struct stat info {};
+  if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0) return {};
+  const auto size = static_cast<std::size_t>(info.st_size);
+  void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  close(fd);
+  if (p == MAP_FAILED) return {};
+  return {static_cast<const unsigned char*>(p), size};
+}
+
+int fail(const char* what, const Status& status) {
+  std::fprintf(stderr, "hitut_agent: %s: %s %.*s\n", what, status.what(),
+               static_cast<int>(status.subject().size()), status.subject().data());
+  return 1;
+}
+
+void print(const char* label, std::string_view name, float probability) {
+  std::printf("  %s %.*s %.3f", label, static_cast<int>(name.size()), name.data(),
+              static_cast<double>(probability));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return std::fprintf(stderr, "usage: hitut_agent MODEL.gguf EPISODE.bin\n"), 2;
+
+  // The model: views into the mapped file.
+  const Result<ModelFile> file = ModelFile::open(map_file(argv[1]));
+  if (!file.ok()) return fail(argv[1], file.status());
+  const Result<hitut::Config> config = hitut::read_config(*file);
+  if (!config.ok()) return fail(argv[1], config.status());
+  static hitut::Weights weights;
+  const Status bound = hitut::bind(*file, *config, weights);
+  if (!bound.ok()) return fail(argv[1], bound);
+
+  // The memory: what the largest decision takes, counted by the code that will run, then taken
+  // once.
+  const std::size_t scratch = hitut::step_bytes(*config, weights);
+  const std::size_t index_size = Wordpiece::index_size(*file);
+  Arena arena(std::aligned_alloc(Arena::kAlignment, scratch), scratch);
+  Arena longlived(std::aligned_alloc(Arena::kAlignment, 1 << 20), 1 << 20);
+  const Result<Wordpiece> words =
+      Wordpiece::bind(*file, {longlived.take<std::uint32_t>(index_size), index_size});
+  if (!words.ok()) return fail(argv[1], words.status());
+  float* type_logits =
+      longlived.take<float>(static_cast<std::size_t>(config->low_count + config->high_count));
+  float* arg_logits = longlived.take<float>(static_cast<std::size_t>(config->object_count));
+  float* mask_logits = longlived.take<float>(static_cast<std::size_t>(config->vision));
+  float* monitors = longlived.take<float>(3);
+  auto* ids = longlived.take<std::int32_t>(static_cast<std::size_t>(config->language));
+  if (ids == nullptr)
+    return std::fprintf(stderr, "hitut_agent: model too large for this program\n"), 1;
+  const hitut::Output out{type_logits, arg_logits, mask_logits, monitors};
+
+  // The loop. From here on nothing is allocated.
+  Cpu<> cpu(arena);
+  const hitut::Names names(*file);
+  episode::Reader episode(map_file(argv[2]));
+  episode::Step step;
+  int number = 0;
+  for (; episode.next(step); ++number) {
+    hitut::Observation seen = step.observation;
+    const Result<int> count =
+        words->encode(step.text, {ids, static_cast<std::size_t>(config->language)});
+    if (!count.ok()) return fail("instruction", count.status());
+    seen.words = {ids, static_cast<std::size_t>(std::min(*count, config->language))};
+    const Status decided = hitut::step(cpu, *config, weights, seen, out);
+    if (!decided.ok()) return fail("step", decided);
+
+    hitut::Choice type, object, slot;
+    hitut::top_k(cpu, type_logits, hitut::type_count(*config, seen.task), 1, &type);
+    hitut::top_k(cpu, arg_logits, config->object_count, 1, &object);
+    std::printf("%3d", number);
+    print(seen.task == Task::high ? "sub-goal" : "action  ", names.type(seen.task, type.index),
+          type.probability);
+    if (seen.task != Task::low_navi)
+      print("object", names.object(object.index), object.probability);
+    if (seen.task == Task::low_mani) {
+      hitut::top_k(cpu, mask_logits, config->vision, 1, &slot);
+      std::printf("  detection %d %.3f", slot.index - 1, static_cast<double>(slot.probability));
+    }
+    std::printf("\n");
+  }
+  if (!episode.complete())
+    return std::fprintf(stderr, "hitut_agent: %s: not an episode\n", argv[2]), 1;
+  std::printf("%d decisions, %zu of %zu bytes of scratch used at most\n", number, arena.peak(),
+              scratch);
+  return 0;
+}

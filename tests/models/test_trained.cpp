@@ -1,0 +1,176 @@
+// The trained model that ships with the repository gives what PyTorch gave: logits of the evaluation set, and every
+// decision of the recorded episodes, from words and detections.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <kinglet/io/wordpiece.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "checkpoint.hpp"
+#include "hitut_golden.hpp"
+#include "models/hitut_fixture.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+using Json = nlohmann::json;
+
+namespace {
+
+const std::string kFolder = KINGLET_MODELS_DIR "/hitut6_small";
+
+Json read_json(const std::string& name) {
+  std::ifstream in(kFolder + "/" + name);
+  REQUIRE(in);
+  return Json::parse(in);
+}
+
+hitut::Task task_named(const std::string& name) {
+  return name == "high"       ? hitut::Task::high
+         : name == "low_mani" ? hitut::Task::low_mani
+                              : hitut::Task::low_navi;
+}
+
+template <class T>
+std::vector<T> numbers(const tools::Checkpoint& set, const std::string& name) {
+  const tools::Tensor* tensor = set.find(name);
+  REQUIRE(tensor != nullptr);
+  const auto values = tools::values_of(set.path, *tensor).numbers;
+  std::vector<T> out;
+  for (const double x : values) out.push_back(static_cast<T>(x));
+  return out;
+}
+
+/// Largest |difference| between the first logits and the recorded ones.
+double distance(const std::vector<float>& got, const tools::Checkpoint& set,
+                const std::string& name) {
+  const auto wanted = numbers<double>(set, name);
+  REQUIRE(wanted.size() == got.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const double error = std::abs(wanted[i] - static_cast<double>(got[i]));
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("logits of the evaluation set are PyTorch's, within ten times its own rounding error") {
+  const auto set = tools::read_checkpoint(kFolder + "/eval.safetensors");
+  const Json errors = read_json("config.json").at("cases").at(0).at("fp32_error");
+  tools::HitutSession session(trained_model());
+  const hitut::Config& c = session.config();
+  constexpr int kRecorded = 32;
+  for (const std::string name : {"high", "low_mani", "low_navi"}) {
+    CAPTURE(name);
+    const auto words = numbers<std::int32_t>(set, name + ".lang_input");
+    const auto vision = numbers<std::int32_t>(set, name + ".vision_cls");
+    const auto features = numbers<float>(set, name + ".vision_feats");
+    const auto history = numbers<std::int32_t>(set, name + ".action_history_input");
+    const auto mask = numbers<std::uint8_t>(set, name + ".seq_mask");
+    const auto type_position = numbers<std::int32_t>(set, name + ".type_pos");
+    const auto arg_position = numbers<std::int32_t>(set, name + ".arg_pos");
+    std::vector<std::int32_t> rotation, horizon;
+    hitut::Input in;
+    in.task = task_named(name);
+    in.batch = kRecorded;
+    in.words = words.data();
+    in.vision = vision.data();
+    in.features = features.data();
+    in.history = history.data();
+    in.mask = mask.data();
+    in.type_position = type_position.data();
+    in.arg_position = arg_position.data();
+    if (in.task == hitut::Task::low_navi) {
+      rotation = numbers<std::int32_t>(set, name + ".rotation");
+      horizon = numbers<std::int32_t>(set, name + ".horizon");
+      in.rotation = rotation.data();
+      in.horizon = horizon.data();
+    }
+    Heads heads(c, in.task, kRecorded);
+    session.forward(in, heads.out());
+    const auto bound = [&](const std::string& head) {
+      return 10 * errors.at(name + "." + head).get<double>();
+    };
+    CHECK(distance(heads.type, set, "golden." + name + ".type_logits") <= bound("type_logits"));
+    CHECK(distance(heads.arg, set, "golden." + name + ".arg_logits") <= bound("arg_logits"));
+    if (hitut::has_mask(in.task)) {
+      CHECK(distance(heads.mask, set, "golden." + name + ".mask_logits") <= bound("mask_logits"));
+    }
+  }
+}
+
+TEST_CASE("every decision of the recorded episodes is reproduced from words and detections") {
+  const Json recorded = read_json("episodes.json");
+  tools::HitutSession session(trained_model());
+  const hitut::Config& c = session.config();
+  const hitut::Names names(session.file());
+  std::vector<std::uint32_t> index(Wordpiece::index_size(session.file()));
+  const Result<Wordpiece> words = Wordpiece::bind(session.file(), {index.data(), index.size()});
+  REQUIRE(words.ok());
+  const auto id_of = [&](const std::string& name) {
+    const auto& all = recorded.at("names");
+    return static_cast<std::int32_t>(std::find(all.begin(), all.end(), name) - all.begin());
+  };
+
+  int decisions = 0;
+  for (const Json& episode : recorded.at("episodes")) {
+    for (const Json& step : episode.at("steps")) {
+      CAPTURE(decisions);
+      hitut::Observation seen;
+      seen.task = task_named(step.at("task"));
+      const Json& lang = step.at("lang");
+      const Json& said = lang == "goal" ? episode.at("goal")
+                                        : episode.at("instructions").at(lang.get<std::size_t>());
+      std::vector<std::int32_t> ids(64);
+      const Result<int> count =
+          words->encode(said.at("text").get<std::string>(), {ids.data(), ids.size()});
+      REQUIRE(count.ok());
+      ids.resize(std::min(ids.size(), static_cast<std::size_t>(*count)));
+      seen.words = {ids.data(), ids.size()};
+      const Json& frame = episode.at("frames").at(step.at("frame").get<std::size_t>());
+      std::vector<hitut::Detection> boxes;
+      for (std::size_t i = 0; i < frame.at("boxes").size(); ++i) {
+        const Json& box = frame.at("boxes")[i];
+        boxes.push_back(
+            {box[0], box[1], box[2], box[3], frame.at("scores")[i], frame.at("classes")[i]});
+      }
+      seen.detections = {boxes.data(), boxes.size()};
+      std::vector<std::int32_t> history;
+      std::istringstream text(step.at("history").get<std::string>());
+      for (std::string name; text >> name;) history.push_back(id_of(name));
+      seen.history = {history.data(), history.size()};
+      seen.rotation = step.value("rotation", 0);
+      seen.horizon = step.value("horizon", 0);
+
+      Heads heads(c, seen.task, 1);
+      session.run(hitut::step_bytes(c, session.weights()), [&](auto& backend) {
+        REQUIRE(hitut::step(backend, c, session.weights(), seen, heads.out()).ok());
+        // The recorded probabilities have five digits.
+        const auto check = [&](const char* head, const std::vector<float>& logits, auto label) {
+          hitut::Choice best[3];
+          hitut::top_k(backend, logits.data(), static_cast<int>(logits.size()), 3, best);
+          for (std::size_t i = 0; i < step.at("pred").at(head).size(); ++i) {
+            const Json& wanted = step.at("pred").at(head)[i];
+            CHECK(label(best[i].index) == wanted[0]);
+            CHECK(std::abs(static_cast<double>(best[i].probability) - wanted[1].get<double>()) <=
+                  2e-5);
+          }
+        };
+        check("type", heads.type,
+              [&](int i) { return Json(std::string(names.type(seen.task, i))); });
+        if (step.at("pred").contains("arg")) {
+          check("arg", heads.arg, [&](int i) { return Json(std::string(names.object(i))); });
+        }
+        if (step.at("pred").contains("mask"))
+          check("mask", heads.mask, [](int i) { return Json(i); });
+      });
+      ++decisions;
+    }
+  }
+  CHECK(decisions == 226);
+}

@@ -1,0 +1,85 @@
+#include "session.hpp"
+
+#include <dispatch/dispatch.hpp>
+#include <new>
+#include <stdexcept>
+
+#include "file_error.hpp"
+
+namespace kinglet::tools {
+
+std::string text_of(const Status& status) {
+  std::string text = status.what();
+  if (!status.subject().empty()) text = quoted(status.subject()) + ": " + text;
+  if (status.offset() != Status::kNowhere) {
+    text = "offset " + std::to_string(status.offset()) + ": " + text;
+  }
+  return text;
+}
+
+namespace {
+
+std::string usable_isas() {
+  std::string names;
+  for (int i = 0; i < kernels::count(); ++i) names += std::string(" ") + kernels::at(i).isa;
+  return names;
+}
+
+}  // namespace
+
+std::string version_text(const std::string& program) {
+  return program + " " KINGLET_VERSION "\ninstruction sets usable here:" + usable_isas();
+}
+
+const kernels::Kernels<isa::runtime>& kernels_named(const std::string& isa) {
+  if (isa.empty()) return kernels::best();
+  if (const auto* found = kernels::find(isa.c_str())) return *found;
+  throw std::runtime_error("--isa " + isa + ": not usable here; usable:" + usable_isas());
+}
+
+HitutSession::HitutSession(const std::string& path, const std::string& isa, int threads)
+    : mapped_(MappedFile::open(path)),
+      weights_(std::make_unique<hitut::Weights>()),
+      kernels_(&kernels_named(isa)),
+      threads_(threads),
+      pool_(threads) {
+  const auto need = [&](const Status& status) {
+    if (!status.ok()) throw FileError(path, "model", text_of(status));
+  };
+  const Result<ModelFile> file = ModelFile::open(mapped_->bytes());
+  need(file.status());
+  file_ = *file;
+  const Result<hitut::Config> config = hitut::read_config(file_);
+  need(config.status());
+  config_ = *config;
+  need(hitut::bind(file_, config_, *weights_));
+}
+
+Plan HitutSession::plan(hitut::Task task, int batch, int live, bool every_row) const {
+  Count count(threads_);
+  hitut::Input in;
+  in.task = task;
+  in.batch = batch;
+  in.live = live;
+  const hitut::Trace everything{};
+  hitut::forward(count, config_, *weights_, in, {}, every_row ? &everything : nullptr);
+  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+}
+
+void HitutSession::reserve(std::size_t bytes) {
+  if (bytes <= scratch_size_) return;
+  const std::size_t size = (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
+  scratch_.reset(std::aligned_alloc(Arena::kAlignment, size));
+  if (!scratch_) throw std::bad_alloc();
+  scratch_size_ = size;
+}
+
+void HitutSession::forward(const hitut::Input& in, const hitut::Output& out,
+                           const hitut::Trace* trace) {
+  const Status status = hitut::check(config_, in);
+  if (!status.ok()) throw FileError(path(), "input", text_of(status));
+  run(plan(in.task, in.batch, 0, trace != nullptr).scratch_bytes,
+      [&](auto& backend) { hitut::forward(backend, config_, *weights_, in, out, trace); });
+}
+
+}  // namespace kinglet::tools
