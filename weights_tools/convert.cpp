@@ -1,0 +1,56 @@
+#include "convert.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "commands.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+using Converter = void (*)(const ConvertRequest&, std::ostream&);
+constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_hitut}};
+
+std::vector<std::string> architectures() {
+  std::vector<std::string> names;
+  for (const auto& converter : kConverters) names.emplace_back(converter.first);
+  return names;
+}
+
+}  // namespace
+
+void convert(const std::string& architecture, const ConvertRequest& request, std::ostream& report) {
+  for (const auto& [name, converter] : kConverters) {
+    if (architecture == name) return converter(request, report);
+  }
+  throw std::runtime_error("no converter for the architecture '" + architecture + "'");
+}
+
+void add_convert(CLI::App& app) {
+  auto request = std::make_shared<ConvertRequest>();
+  auto architecture = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("convert", "Make a model file from a checkpoint");
+  command->add_option("IN", request->input, "Checkpoint (.pth, .pt, .bin, .safetensors)")
+      ->required();
+  command->add_option("--arch", *architecture, "Architecture")
+      ->required()
+      ->check(CLI::IsMember(architectures()));
+  command->add_option("--config", request->config,
+                      "config.json, or an experiment's exp_config.json");
+  command->add_option("--tables", request->tables, "Id tables (tables.safetensors)");
+  command->add_option("--vocab", request->vocab, "Word pieces, one a line, to be stored");
+  command->add_option("--heads", request->heads, "Attention heads, where the config has none")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--eps", request->eps, "Layer-norm epsilon of the encoder")
+      ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--layers", request->layers, "Layers, where they share their weights (ALBERT)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("-o,--output", request->output, "Model file to write (.gguf)")->required();
+  command->callback([=] { convert(*architecture, *request, std::cout); });
+}
+
+}  // namespace kinglet::tools

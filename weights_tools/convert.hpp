@@ -1,0 +1,29 @@
+#pragma once
+// convert: a published checkpoint becomes a model file. What an architecture needs is in a file of
+// its own (convert_hitut.cpp); it reads weights from a WeightSource and lists what is stored in a
+// TensorPlan, which packs and streams them.
+
+#include <iosfwd>
+#include <optional>
+#include <string>
+
+namespace kinglet::tools {
+
+struct ConvertRequest {
+  std::string input;
+  std::string output;
+  std::string config;  // these may be empty: not given
+  std::string tables;
+  std::string vocab;
+  std::optional<int> heads;
+  std::optional<int> layers;
+  std::optional<double> eps;
+};
+
+/// Throws FileError. A summary goes to `report`.
+void convert(const std::string& architecture, const ConvertRequest& request, std::ostream& report);
+
+/// One per architecture, listed in convert.cpp.
+void convert_hitut(const ConvertRequest& request, std::ostream& report);
+
+}  // namespace kinglet::tools
