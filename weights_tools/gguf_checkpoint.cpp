@@ -13,12 +13,7 @@ namespace {
 ModelFile open(Bytes bytes, const std::string& path) {
   const Result<ModelFile> file = ModelFile::open(bytes);
   if (file) return *file;
-  const Status& status = file.status();
-  std::string where;
-  if (!status.subject().empty()) where = quoted(status.subject());
-  if (status.offset() != Status::kNowhere)
-    where += (where.empty() ? "offset " : " at offset ") + std::to_string(status.offset());
-  throw FileError(path, where, status.what());
+  throw FileError(path, file.status());
 }
 
 std::string dtype_name(const TensorInfo& tensor) {

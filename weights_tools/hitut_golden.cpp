@@ -336,10 +336,10 @@ std::vector<Values> run_step(HitutSession& session, const Golden& golden) {
         largest.task = seen.task;
         const Status counted =
             hitut::step(count, c, session.weights(), largest, {}, trace ? &everything : nullptr);
-        if (!counted.ok()) throw FileError(golden.path(), "step", text_of(counted));
+        if (!counted.ok()) throw FileError(golden.path(), counted);
         session.run(count.scratch_bytes(), [&](auto& backend) {
           const Status status = hitut::step(backend, c, session.weights(), seen, heads, trace);
-          if (!status.ok()) throw FileError(golden.path(), "step", text_of(status));
+          if (!status.ok()) throw FileError(golden.path(), status);
         });
       },
       packed);

@@ -8,15 +8,6 @@
 
 namespace kinglet::tools {
 
-std::string text_of(const Status& status) {
-  std::string text = status.what();
-  if (!status.subject().empty()) text = quoted(status.subject()) + ": " + text;
-  if (status.offset() != Status::kNowhere) {
-    text = "offset " + std::to_string(status.offset()) + ": " + text;
-  }
-  return text;
-}
-
 namespace {
 
 std::string usable_isas() {
@@ -44,7 +35,7 @@ HitutSession::HitutSession(const std::string& path, const std::string& isa, int 
       threads_(threads),
       pool_(threads) {
   const auto need = [&](const Status& status) {
-    if (!status.ok()) throw FileError(path, "model", text_of(status));
+    if (!status.ok()) throw FileError(path, status);
   };
   const Result<ModelFile> file = ModelFile::open(mapped_->bytes());
   need(file.status());
@@ -77,7 +68,7 @@ void HitutSession::reserve(std::size_t bytes) {
 void HitutSession::forward(const hitut::Input& in, const hitut::Output& out,
                            const hitut::Trace* trace) {
   const Status status = hitut::check(config_, in);
-  if (!status.ok()) throw FileError(path(), "input", text_of(status));
+  if (!status.ok()) throw FileError(path(), status);
   run(plan(in.task, in.batch, 0, trace != nullptr).scratch_bytes,
       [&](auto& backend) { hitut::forward(backend, config_, *weights_, in, out, trace); });
 }

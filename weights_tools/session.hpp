@@ -78,7 +78,4 @@ class HitutSession {
   std::size_t scratch_size_ = 0;
 };
 
-/// "<what> (<subject>, offset <n>)" of a status of the library.
-std::string text_of(const Status& status);
-
 }  // namespace kinglet::tools
