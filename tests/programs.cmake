@@ -31,6 +31,15 @@ function(kinglet_needs_small_model name)
                        PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}small_model)
 endfunction()
 
+# As right as PyTorch: within two examples of every accuracy it reached in fp32.
+if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
+  kinglet_add_test(
+    programs.accuracy_small
+    COMMAND kinglet-bench accuracy "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors" --recorded
+            "${small}/metrics.json" --within 2 --batch 4)
+  kinglet_needs_small_model(programs.accuracy_small)
+endif()
+
 if(TARGET hitut_agent)
   kinglet_add_test(examples.hitut_agent COMMAND hitut_agent "${KINGLET_SMALL_MODEL}"
                    "${PROJECT_BINARY_DIR}/episode.bin")

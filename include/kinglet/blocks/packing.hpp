@@ -70,9 +70,10 @@ inline Packing pack(Arena& arena, int batch, int seq, const std::uint8_t* mask, 
     const auto is_live = [&](int i) {
       return mask != nullptr ? mask[static_cast<std::ptrdiff_t>(b) * seq + i] != 0 : i < live;
     };
+    const std::int32_t* mine = reads.data() + static_cast<std::ptrdiff_t>(b) * reads_each;
     const auto is_read = [&](int i) {
       for (int r = 0; r < reads_each; ++r) {
-        if (reads[static_cast<std::size_t>(b * reads_each + r)] == i) return true;
+        if (mine[r] == i) return true;
       }
       return every_row;
     };

@@ -270,7 +270,8 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
   const bool every_row = trace != nullptr;
   const int batch = in.batch, h = c.hidden;
   const Reads reads = reads_of(c, in.task);
-  const std::size_t read_count = static_cast<std::size_t>(batch * reads.each);
+  const std::size_t read_count =
+      static_cast<std::size_t>(batch) * static_cast<std::size_t>(reads.each);
 
   std::int32_t* read = arena.take<std::int32_t>(read_count);  // positions first, then rows
   for (int b = 0; read != nullptr && b < batch; ++b) {
