@@ -157,7 +157,7 @@ class Mapping {
                 position_rows(positions, offset, types, width, modality));
     norm("token_embd_norm", scratch_ ? "encoder.layer_norm" : "encoder.embeddings.LayerNorm",
          width);
-    if (width != m_.hidden) {
+    if (m_.encoder == Encoder::albert) {
       linear("embd_to_hidden", {"encoder.encoder.embedding_hidden_mapping_in"}, m_.hidden, e, true);
     }
   }

@@ -4,9 +4,10 @@
 //   from shapes     encoder, layers (not ALBERT's), widths, vocabulary, position and type rows
 //   config          dims (heads, ALBERT's layers, parts of the sequence), layer_norm_eps, activation;
 //                   sizes that shapes tell too must agree
-//   experiment      (exp_config, training_args, or the whole file) flags, pred_head_pos, image_size
-//                   and the parts of the sequence. Its other sizes are defaults that a pretrained
-//                   encoder ignores; only for HiTUT's own encoder is head_num what was built.
+//   experiment      (exp_config, training_args, or the whole file) flags, pred_head_pos, image_size;
+//                   the parts of the sequence where neither dims nor tables tell them. Its other
+//                   sizes are defaults that a pretrained encoder ignores; only for HiTUT's own
+//                   encoder is head_num what was built.
 //   tables          ids; modal_indicator must agree with the parts of the sequence
 
 #include <algorithm>
@@ -358,8 +359,14 @@ class Description {
     const auto words = config_.size(argument("lang_max_length"));
     const auto steps = config_.size(argument("history_max_length"));
     if (objects && words && steps) {
-      parts_.push_back(
-          {config_.path() + ": " + argument("topk_objs"), *objects + 1, *words, 2 * *steps});
+      const Parts said{config_.path() + ": " + argument("topk_objs"), *objects + 1, *words,
+                       2 * *steps};
+      if (parts_.empty()) {
+        parts_.push_back(said);
+      } else if (said.vision != parts_[0].vision || said.language != parts_[0].language ||
+                 said.history != parts_[0].history) {
+        note(said.where + " names other parts of the sequence; " + parts_[0].where + " decides");
+      }
     }
     if (parts_.empty()) {
       unknown("the parts of the sequence",

@@ -643,7 +643,6 @@ TEST_CASE("what nothing tells is asked for, and what does not agree is refused")
          root["exp_config"]["hidden_dim"] = 512;
        },
        "give --layers N"},
-      {"bert", experiment("history_max_length", 5), "do not agree"},
       {"scratch", experiment("enable_feat_vis_his", "yes"), "is neither true nor false"},
   };
   for (const Wrong& wrong : cases) {
@@ -662,11 +661,14 @@ TEST_CASE("what nothing tells is asked for, and what does not agree is refused")
 TEST_CASE("sizes in an experiment's arguments do not count for a pretrained encoder") {
   Conversion conversion("bert");
   conversion.edit_config([](Json& root) {
-    for (const char* key : {"inner_dim", "hidden_dim", "enc_layer_num", "head_num", "emb_dim"}) {
+    for (const char* key :
+         {"inner_dim", "hidden_dim", "enc_layer_num", "head_num", "emb_dim", "topk_objs"}) {
       root["exp_config"][key] = 77;
     }
   });
   conversion.run();
+  CHECK(contains(conversion.report, "topk_objs names other parts of the sequence"));
+  CHECK(*conversion.file.u64("hitut.vision_length") == 7);
   CHECK(*conversion.file.u64("hitut.attention.head_count") == 4);
   CHECK(*conversion.file.u64("hitut.feed_forward_length") == 80);
   CHECK(*conversion.file.u64("hitut.block_count") == 2);

@@ -292,7 +292,7 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
   {
     ArenaScope inputs(arena);
     const int token = c.projected_inputs ? h : c.embedding;
-    const Matrix tokens = token == h ? x : arena.matrix(rows.rows, token);
+    const Matrix tokens = c.mapped_embeddings ? arena.matrix(rows.rows, token) : x;
     embed_inputs(be, c, w, in, rows, tokens);
     // The published scratch encoder is handed tokens with positions, the others add them inside.
     if (!c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
@@ -300,10 +300,10 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     if (c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
     be.layer_norm(w.input_norm, tokens, tokens);
     seen(Trace::Stage::hidden, 0, tokens, rows);
-    if (token != h) be.linear(w.embedding_to_hidden, tokens, x);
+    if (c.mapped_embeddings) be.linear(w.embedding_to_hidden, tokens, x);
   }
   int stage = 0;
-  if (!c.projected_inputs && c.embedding != h) seen(Trace::Stage::hidden, ++stage, x, rows);
+  if (c.mapped_embeddings) seen(Trace::Stage::hidden, ++stage, x, rows);
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(h / c.heads));
   for (int l = 0; l + 1 < c.layers; ++l) {

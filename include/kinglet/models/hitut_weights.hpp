@@ -32,6 +32,8 @@ struct Config {
   Activation activation;
   /// Scratch encoder: every kind of token passes a Linear and a norm of its own.
   bool projected_inputs;
+  /// ALBERT: a Linear from the width of the embeddings to that of the layers.
+  bool mapped_embeddings;
   bool posture, past_vision, monitors;
   /// pred_head_pos: navigation heads read [CLS], else the type and argument positions.
   bool navigation_reads_cls;
@@ -40,7 +42,7 @@ struct Config {
 struct Weights {
   Table words, actions, positions;
   Norm input_norm;
-  Linear embedding_to_hidden;  ///< absent unless embedding != hidden
+  Linear embedding_to_hidden;  ///< ALBERT only
   Linear vision_in, word_in, action_in, past_in;
   Norm vision_norm, word_norm, action_norm, past_norm;
   Table rotation, horizon;
@@ -86,7 +88,9 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   c.posture_eps = c.posture ? read.positive("hitut.posture_layer_norm_epsilon") : 1;
   c.past_vision = read.boolean("hitut.history_vision");
   c.monitors = read.boolean("hitut.navigation_monitors");
-  c.projected_inputs = read.string("hitut.encoder") == "scratch";
+  const std::string_view encoder = read.string("hitut.encoder");
+  c.projected_inputs = encoder == "scratch";
+  c.mapped_embeddings = encoder == "albert";
 
   const std::string_view activation = read.string("hitut.activation");
   const std::string_view head_position = read.string("hitut.pred_head_pos");
@@ -130,6 +134,10 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
     return Status(Code::unsupported, "layers are stored once or each", Status::kNowhere,
                   "hitut.stored_block_count");
   }
+  if (!c.projected_inputs && !c.mapped_embeddings && c.embedding != c.hidden) {
+    return Status(Code::mismatch, "this encoder's embeddings are as wide as its layers",
+                  Status::kNowhere, "hitut.word_embedding_length");
+  }
   if (c.posture && !c.projected_inputs && c.embedding != c.hidden) {
     return Status(Code::unsupported, "posture needs tokens as wide as the layers", Status::kNowhere,
                   "hitut.posture");
@@ -147,7 +155,7 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
   w.actions = b.table("action_embd", c.actions, e);
   w.positions = b.table("position_embd", c.seq, token);
   w.input_norm = b.norm("token_embd_norm", token, c.norm_eps);
-  if (token != h) w.embedding_to_hidden = b.linear("embd_to_hidden", h, e);
+  if (c.mapped_embeddings) w.embedding_to_hidden = b.linear("embd_to_hidden", h, e);
 
   if (c.projected_inputs) {
     w.vision_in = b.linear("vision_in", h, e + kFeatures);
