@@ -129,8 +129,7 @@ TEST_CASE("what GGUF cannot hold is refused, and no file is left") {
 
 TEST_CASE("the gguf package of Python reads the same names, shapes and bytes") {
   if (std::system("python3 -c 'import gguf' >/dev/null 2>&1") != 0) {
-    MESSAGE("skipped: the Python package gguf is not installed");
-    return;
+    return tests::say_skipped("reading with Python's gguf, a package that is not installed");
   }
   const ScratchFolder scratch;
   write_sample(scratch.file("sample.gguf"));

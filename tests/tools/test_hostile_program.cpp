@@ -63,8 +63,9 @@ std::string safetensors_of(const std::string& header) {
 }  // namespace
 
 TEST_CASE("kinglet-weights gives every hostile file its verdict") {
-  if (is_emulated())
-    return;  // the library does the same in test_hostile.cpp; a process is slow here
+  if (is_emulated()) {  // the library does the same in test_hostile.cpp
+    return say_skipped("the program on every hostile file: a process a file is slow when emulated");
+  }
   const ScratchFolder scratch;
   const std::string folder = KINGLET_TEST_DATA "/hostile/";
   const Json expectations = Json::parse(std::ifstream(folder + "expect.json"));
@@ -79,6 +80,9 @@ TEST_CASE("kinglet-weights gives every hostile file its verdict") {
 }
 
 TEST_CASE("kinglet-weights stays within its memory and time where a small file describes much") {
+  if (is_emulated() || !kMeasures) {
+    say_skipped("memory and time limits of the program: emulation and sanitizers have their own");
+  }
   const ScratchFolder scratch;
   const std::string start = "\x80\x02";
   constexpr std::size_t kMany = 10'000'000;

@@ -18,6 +18,12 @@
 
 namespace kinglet::tests {
 
+/// What is left out and why, in the words that ./test gathers for its summary.
+inline void say_skipped(const std::string& what) {
+  std::printf("skipped: %s\n", what.c_str());
+  std::fflush(stdout);
+}
+
 /// A folder that goes away with the object.
 class ScratchFolder {
  public:
