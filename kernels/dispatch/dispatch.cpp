@@ -2,6 +2,10 @@
 
 #include <cstring>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace kinglet::kernels {
 
 template <>
@@ -13,12 +17,18 @@ const Kernels<isa::runtime>& table<isa::avx2>() noexcept;
 template <>
 const Kernels<isa::runtime>& table<isa::avx512>() noexcept;
 template <>
+const Kernels<isa::runtime>& table<isa::avx512_vnni>() noexcept;
+template <>
 const Kernels<isa::runtime>& table<isa::neon64>() noexcept;
+template <>
+const Kernels<isa::runtime>& table<isa::neon64_dot>() noexcept;
+template <>
+const Kernels<isa::runtime>& table<isa::neon64_i8mm>() noexcept;
 
 namespace {
 
 struct Usable {
-  const Kernels<isa::runtime>* tables[5];
+  const Kernels<isa::runtime>* tables[6];
   int count = 0;
 
   void add(const Kernels<isa::runtime>& t) noexcept { tables[count++] = &t; }
@@ -35,6 +45,9 @@ Usable detect() noexcept {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
+#if defined(KINGLET_HAVE_AVX512_VNNI)
+    if (__builtin_cpu_supports("avx512vnni")) u.add(table<isa::avx512_vnni>());
+#endif
     u.add(table<isa::avx512>());
   }
 #endif
@@ -43,6 +56,16 @@ Usable detect() noexcept {
 #endif
 #if defined(KINGLET_HAVE_SSE4_2)
   if (__builtin_cpu_supports("sse4.2")) u.add(table<isa::sse4_2>());
+#endif
+#if defined(__aarch64__) && defined(__linux__)
+  constexpr unsigned long kDotProd = 1ul << 20;  // HWCAP_ASIMDDP
+  constexpr unsigned long kI8mm = 1ul << 13;     // HWCAP2_I8MM
+#if defined(KINGLET_HAVE_NEON64_I8MM)
+  if (getauxval(AT_HWCAP2) & kI8mm) u.add(table<isa::neon64_i8mm>());
+#endif
+#if defined(KINGLET_HAVE_NEON64_DOT)
+  if (getauxval(AT_HWCAP) & kDotProd) u.add(table<isa::neon64_dot>());
+#endif
 #endif
 #if defined(KINGLET_HAVE_NEON64)
   u.add(table<isa::neon64>());  // part of every 64-bit Arm CPU

@@ -6,7 +6,8 @@ TEST_CASE("the dispatcher lists usable instruction sets, best first, scalar last
   REQUIRE(kernels::count() >= 1);
   CHECK(&kernels::best() == &kernels::at(0));
   CHECK(std::string(kernels::at(kernels::count() - 1).isa) == "scalar");
-  const std::vector<std::string> order = {"avx512", "avx2", "sse4_2", "neon64", "scalar"};
+  const std::vector<std::string> order = {"avx512_vnni", "avx512",     "avx2",   "sse4_2",
+                                          "neon64_i8mm", "neon64_dot", "neon64", "scalar"};
   std::size_t at = 0;
   for (int i = 0; i < kernels::count(); ++i) {
     while (at < order.size() && order[at] != kernels::at(i).isa) ++at;

@@ -36,3 +36,45 @@ TEST_CASE("embedding_f32 copies or adds the rows of the table") {
     }
   }
 }
+
+TEST_CASE("embedding_s8 scales the rows of the table") {
+  const std::vector<std::int32_t> ids = {4, 0, 4, 2, 1};
+  const int rows = static_cast<int>(ids.size());
+  for (int n : kEdges) {
+    CAPTURE(n);
+    const int ld = n + 3;
+    std::vector<std::int8_t> table(static_cast<std::size_t>(5 * ld));
+    for (std::size_t i = 0; i < table.size(); ++i)
+      table[i] = static_cast<std::int8_t>(static_cast<int>(i * 31 % 255) - 127);
+    const std::vector<float> scale = {0.5f, 0.01f, 3e-5f, 1.0f, 0.3f};
+    const Guarded before(rows, n, n + 1, Random(21));
+    for (bool accumulate : {false, true}) {
+      on_every_isa(
+          [&](const Table& kernels) {
+            Guarded y(rows, n, n + 2);
+            if (accumulate) y.copy_from(before);
+            kernels.embedding_s8(rows, n, ids.data(), table.data(), ld, scale.data(), y.data(),
+                                 y.ld(), accumulate);
+            CHECK(y.guards_intact());
+            return y.values();
+          },
+          [&](const Table& kernels, const std::vector<float>& values) {
+            int wrong = 0;
+            for (int r = 0; r < rows; ++r) {
+              const std::int32_t id = ids[static_cast<std::size_t>(r)];
+              for (int i = 0; i < n; ++i) {
+                const double product =
+                    reference::embedding(static_cast<double>(scale[static_cast<std::size_t>(id)]),
+                                         table[static_cast<std::size_t>(id * ld + i)]);
+                const double start = accumulate ? static_cast<double>(before.row(r)[i]) : 0.0;
+                const double bound = kU * std::fabs(start + product) * (1 + 2 * kU) +
+                                     (has_fma(kernels) ? 0.0 : kU * std::fabs(product));
+                wrong += !within(static_cast<double>(values[static_cast<std::size_t>(r * n + i)]),
+                                 start + product, bound);
+              }
+            }
+            CHECK(wrong == 0);
+          });
+    }
+  }
+}

@@ -12,4 +12,7 @@ inline double embedding(std::int32_t id, int column, const float* table, int ldt
   return accumulate ? before + value : value;
 }
 
+/// One element of a row of int8.
+inline double embedding(double scale, std::int8_t q) { return scale * static_cast<double>(q); }
+
 }  // namespace kinglet::reference

@@ -9,29 +9,21 @@
 //     …          │ …                      …      │ …                 │
 //     row 16p+15 └ wF0 wF1 wF2 …          k − 1  │ …                 │
 //
-//     for each group of panels                  read once from memory, then in L2
-//       for each strip of rows of a             read once a group, from L2
-//         for each tile of the group            Rows × Panels·16 accumulators in registers
-//           for kk in 0 … k−1                   tile_f32, a function of its own: the loop spills
-//             for each row r and column j         when the epilogue shares its registers
-//               acc[r][j] = fma(a[r][kk], panel[kk][j], acc[r][j])
-//           epilogue on the tile, in L1
+// The loop nest is that of tiles.hpp; its step is
 //
-// The strips of one call have nearly equal heights, and low ones take more panels at once, so that
-// there are always enough accumulators to hide the latency of fma. An element of c is one chain in
-// the order of kk, from 0, in every tile: its bits depend neither on m, n, nor on how rows and
-// panels are shared among threads.
+//     for each row r and column j
+//       acc[r][j] = fma(a[r][kk], panel[kk][j], acc[r][j])
+//
+// An element of c is one chain in the order of kk, from 0, in every tile: its bits depend neither
+// on m, n, nor on how rows and panels are shared among threads.
 
 #include <cstddef>
 #include <kinglet/kernels/activation.hpp>
+#include <kinglet/kernels/tiles.hpp>
 
 namespace kinglet::kernels {
 
-/// Rows of W in a panel.
-inline constexpr int kPanel = 16;
 static_assert(kPanel * sizeof(float) == 64, "one k-step of a panel is one cache line");
-
-KINGLET_INLINE constexpr int panels_of(int n) noexcept { return (n + kPanel - 1) / kPanel; }
 
 /// Floats in the panels of W (n, k).
 KINGLET_INLINE constexpr std::size_t panels_size_f32(int n, int k) noexcept {
@@ -78,21 +70,12 @@ struct Epilogue {
 
 namespace detail {
 
+/// Registers across a panel.
 template <class Isa>
-struct Tile {
-  static constexpr int vectors = kPanel / Floats<Isa>::size;  ///< registers across a panel
-  static constexpr int tallest = Isa::accumulators / vectors;
-  static constexpr int rows = tallest < 6 ? tallest : 6;
-};
+inline constexpr int kVectors = kPanel / Floats<Isa>::size;
 
-/// Panels taken at once by a tile of `rows` rows: as many as there are accumulators for, a power of
-/// two.
 template <class Isa>
-KINGLET_INLINE constexpr int panels_at_once(int rows) noexcept {
-  int panels = 1;
-  while (2 * panels * rows * Tile<Isa>::vectors <= Isa::accumulators && panels < 8) panels *= 2;
-  return panels;
-}
+using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>>;
 
 /// t[r][16p + j] = Σ a[r][kk] · panels[p][kk][j]; meanwhile the panel `next` is fetched into L2.
 /// One to three rows leave that to the CPU: they take as long as the memory does.
@@ -100,8 +83,7 @@ template <class Isa, int Rows, int Panels>
 KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
                                const float* next, float* t) noexcept {
   using V = Floats<Isa>;
-  constexpr int kVectors = Tile<Isa>::vectors;
-  constexpr int kAcross = Panels * kVectors;
+  constexpr int kAcross = Panels * kVectors<Isa>;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
   V acc[Rows][kAcross];
   KINGLET_UNROLL
@@ -113,7 +95,7 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
     if constexpr (Rows > 3)
       __builtin_prefetch(next + static_cast<std::ptrdiff_t>(kk) * kPanel, 0, 2);
     const auto panel = [=](int j) {
-      return V::load(panels + j / kVectors * pitch + j % kVectors * V::size);
+      return V::load(panels + j / kVectors<Isa> * pitch + j % kVectors<Isa> * V::size);
     };
     const auto row = [=](int r) { return V(a[static_cast<std::ptrdiff_t>(r) * lda + kk]); };
     if constexpr (Rows < kAcross) {  // the shorter side stays in registers beside the accumulators
@@ -145,50 +127,46 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
   }
 }
 
-/// Tiles of `Rows` rows over `count` panels, the widest first; finish(p, panels, t) gets each.
-template <class Isa, int Rows, int Panels, class Finish>
-KINGLET_INLINE void strip_f32(int p, int count, int k, const float* a, int lda, const float* panels,
-                              const float* next, const Finish& finish) noexcept {
-  for (; count >= Panels; p += Panels, count -= Panels) {
+/// One product with f32 panels; finish(row, rows, p, panels, t) gets the sums of rows × panels·16
+/// outputs, contiguous in t, which it may overwrite.
+template <class Isa, class Finish>
+struct TilesF32 {
+  int k;
+  const float* a;
+  int lda;
+  const float* panels;
+  const Finish& finish;
+
+  template <int Rows, int Panels>
+  KINGLET_INLINE void run(int row, int p, int fetched) const noexcept {
     float t[Rows * Panels * kPanel];
-    tile_f32<Isa, Rows, Panels>(k, a, lda, panels + static_cast<std::ptrdiff_t>(p) * k * kPanel,
-                                next, t);
-    finish(p, Panels, t);
+    const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
+    tile_f32<Isa, Rows, Panels>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda,
+                                panels + p * pitch, panels + fetched * pitch, t);
+    finish(row, Rows, p, Panels, t);
   }
-  if constexpr (Panels > 1)
-    strip_f32<Isa, Rows, Panels / 2>(p, count, k, a, lda, panels, next, finish);
-}
+};
 
-template <class Isa, int Rows, class Finish>
-KINGLET_INLINE void strip_of(int rows, int p, int count, int k, const float* a, int lda,
-                             const float* panels, const float* next,
-                             const Finish& finish) noexcept {
-  if constexpr (Rows > 1) {
-    if (rows < Rows)
-      return strip_of<Isa, Rows - 1>(rows, p, count, k, a, lda, panels, next, finish);
-  }
-  strip_f32<Isa, Rows, panels_at_once<Isa>(Rows)>(p, count, k, a, lda, panels, next, finish);
-}
-
-/// The loop nest drawn above. finish(row, rows, p, panels, t) gets the sums of rows × panels·16
-/// outputs, contiguous in t, which it may overwrite. If there are enough strips, each of the first
-/// ones fetches a panel of the next group.
 template <class Isa, class Finish>
 KINGLET_INLINE void for_tiles_f32(int m, int n, int k, const float* a, int lda, const float* panels,
                                   const Finish& finish) noexcept {
-  const int strips = (m + Tile<Isa>::rows - 1) / Tile<Isa>::rows;
-  const int group = strips > 0 ? panels_at_once<Isa>(m / strips) : 1;
-  const int count = panels_of(n);
-  for (int p = 0; p < count; p += group) {
-    const int here = count - p < group ? count - p : group;
-    for (int s = 0, row = 0; s < strips; ++s) {
-      const int rows = (m - row) / (strips - s);
-      const int fetched = strips >= group && s < group && p + group + s < count ? p + group + s : p;
-      strip_of<Isa, Tile<Isa>::rows>(
-          rows, p, here, k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels,
-          panels + static_cast<std::ptrdiff_t>(fetched) * k * kPanel,
-          [&](int first, int wide, float* t) { finish(row, rows, first, wide, t); });
-      row += rows;
+  const TilesF32<Isa, Finish> tiles{k, a, lda, panels, finish};
+  for_tiles<ShapeF32<Isa>>(m, panels_of(n), tiles);
+}
+
+/// y = act(t) + residual for a tile of `cols` columns, of which `inside` exist; t is overwritten.
+template <class Isa>
+KINGLET_INLINE void finish_tile(int row, int rows, int first, int cols, int inside, float* t,
+                                const Epilogue& epilogue, float* y, int ldc) noexcept {
+  if (epilogue.act != Activation::none) activate_f32<Isa>(epilogue.act, rows * cols, t, t);
+  const auto add = [](auto u, auto v) { return u + v; };
+  for (int r = 0; r < rows; ++r, t += cols, y += ldc) {
+    if (epilogue.residual) {
+      map<Isa>(
+          inside, y, add, t,
+          epilogue.residual + static_cast<std::ptrdiff_t>(row + r) * epilogue.ld_residual + first);
+    } else {
+      copy<Isa>(inside, y, t);
     }
   }
 }
@@ -216,18 +194,9 @@ void gemm_f32(int m, int n, int k, const float* a, int lda, const float* panels,
           for (int r = 0; r < rows; ++r)
             map<Isa>(cols, t + r * cols, add, t + r * cols, epilogue.bias + first);
         }
-        if (epilogue.act != Activation::none) activate_f32<Isa>(epilogue.act, rows * cols, t, t);
         const int inside = n - first < cols ? n - first : cols;
-        for (int r = 0; r < rows; ++r) {
-          float* y = c + static_cast<std::ptrdiff_t>(row + r) * ldc + first;
-          if (epilogue.residual) {
-            const float* x = epilogue.residual +
-                             static_cast<std::ptrdiff_t>(row + r) * epilogue.ld_residual + first;
-            map<Isa>(inside, y, add, t + r * cols, x);
-          } else {
-            copy<Isa>(inside, y, t + r * cols);
-          }
-        }
+        detail::finish_tile<Isa>(row, rows, first, cols, inside, t, epilogue,
+                                 c + static_cast<std::ptrdiff_t>(row) * ldc + first, ldc);
       });
 }
 

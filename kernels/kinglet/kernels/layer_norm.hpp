@@ -1,8 +1,25 @@
 #pragma once
 
-#include <kinglet/kernels/simd.hpp>
+#include <kinglet/kernels/quantize.hpp>
 
 namespace kinglet::kernels {
+
+namespace detail {
+
+template <class Isa>
+KINGLET_INLINE void norm_row(int n, const float* x, const float* gamma, const float* beta,
+                             float eps, float* y) noexcept {
+  const auto add = [](auto a, auto b) { return a + b; };
+  const float mean = sum<Isa>(n, x) / static_cast<float>(n);
+  const auto square = [=](auto acc, auto v) { return fma(v - mean, v - mean, acc); };
+  const float variance = fold<Isa>(n, x, 0.0f, square, add) / static_cast<float>(n);
+  const float inverse = 1.0f / __builtin_sqrtf(variance + eps);
+  map<Isa>(
+      n, y, [=](auto v, auto g, auto b) { return fma((v - mean) * inverse, g, b); }, x, gamma,
+      beta);
+}
+
+}  // namespace detail
 
 /// y = (x − mean(x)) / sqrt(var(x) + eps) · gamma + beta, for each row      (Ba et al. 2016)
 /// shapes    x, y (rows, n)   gamma, beta (n)
@@ -16,15 +33,25 @@ template <class Isa>
 void layer_norm_f32(int rows, int n, const float* x, int ldx, const float* gamma, const float* beta,
                     float eps, float* y, int ldy) noexcept {
   KINGLET_ASSERT(n > 0 && eps > 0);
-  const auto add = [](auto a, auto b) { return a + b; };
+  for (int r = 0; r < rows; ++r, x += ldx, y += ldy)
+    detail::norm_row<Isa>(n, x, gamma, beta, eps, y);
+}
+
+/// y = LN(x) as above and q ≈ y as quantize_rows makes it, of each row while it is in L1.
+/// shapes    x, y (rows, n)   gamma, beta (n)   q: rows of n
+/// layout    as layer_norm_f32 and quantize_rows
+/// requires  n > 0, eps > 0; q.ld ≥ padded_depth(n)
+/// numerics  the same bits as the two kernels one after the other
+/// memory    none
+/// oracle    tests/reference/layer_norm.hpp, tests/reference/quantize.hpp
+template <class Isa>
+void layer_norm_s8(int rows, int n, const float* x, int ldx, const float* gamma, const float* beta,
+                   float eps, float* y, int ldy, const QuantizedRows& q) noexcept {
+  KINGLET_ASSERT(n > 0 && eps > 0 && q.ld >= padded_depth(n));
   for (int r = 0; r < rows; ++r, x += ldx, y += ldy) {
-    const float mean = sum<Isa>(n, x) / static_cast<float>(n);
-    const auto square = [=](auto acc, auto v) { return fma(v - mean, v - mean, acc); };
-    const float variance = fold<Isa>(n, x, 0.0f, square, add) / static_cast<float>(n);
-    const float inverse = 1.0f / __builtin_sqrtf(variance + eps);
-    map<Isa>(
-        n, y, [=](auto v, auto g, auto b) { return fma((v - mean) * inverse, g, b); }, x, gamma,
-        beta);
+    detail::norm_row<Isa>(n, x, gamma, beta, eps, y);
+    detail::quantize_row<Isa>(n, y, q.q + static_cast<std::ptrdiff_t>(r) * q.ld, q.scale + r,
+                              q.zero + r);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 #include <kinglet/kernels/isa.hpp>
+#include <type_traits>
 
 namespace kinglet::kernels {
 
@@ -66,6 +67,13 @@ struct Floats {
   friend KINGLET_INLINE Floats select(Mask m, Floats yes, Floats no) noexcept {
     return xsimd::select(m, yes.v, no.v);
   }
+  /// The smaller and the larger one; b if either is not a number.
+  friend KINGLET_INLINE Floats smaller(Floats a, Floats b) noexcept {
+    return Batch(Isa::smaller(a.v, b.v));
+  }
+  friend KINGLET_INLINE Floats larger(Floats a, Floats b) noexcept {
+    return Batch(Isa::larger(a.v, b.v));
+  }
   friend KINGLET_INLINE Floats abs(Floats x) noexcept { return xsimd::abs(x.v); }
   /// |y| with the sign of x; y ≥ 0.
   friend KINGLET_INLINE Floats with_sign_of(Floats x, Floats y) noexcept {
@@ -110,6 +118,8 @@ struct Floats<isa::scalar> {
   friend KINGLET_INLINE Floats select(bool m, Floats yes, Floats no) noexcept {
     return m ? yes : no;
   }
+  friend KINGLET_INLINE Floats smaller(Floats a, Floats b) noexcept { return a.v < b.v ? a : b; }
+  friend KINGLET_INLINE Floats larger(Floats a, Floats b) noexcept { return b.v < a.v ? a : b; }
   friend KINGLET_INLINE Floats abs(Floats x) noexcept { return __builtin_fabsf(x.v); }
   friend KINGLET_INLINE Floats with_sign_of(Floats x, Floats y) noexcept {
     return __builtin_copysignf(y.v, x.v);
@@ -124,10 +134,110 @@ struct Floats<isa::scalar> {
   }
 };
 
-/// The larger one; b if either is not a number.
-template <class V>
-KINGLET_INLINE V larger(V a, V b) noexcept {
-  return select(b < a, a, b);
+namespace detail {
+
+/// The compiler's own vector types of so many lanes, one type for each: g++ forgets a vector_size
+/// that depends on a template parameter.
+template <int Lanes>
+struct Vectors;
+
+template <>
+struct Vectors<1> {
+  using Bits = std::uint32_t;
+  using Signed = std::int32_t;
+  using Real = float;
+  using Bytes = std::uint8_t;
+  using SignedBytes = std::int8_t;
+};
+template <>
+struct Vectors<4> {
+  using Bits __attribute__((vector_size(16))) = std::uint32_t;
+  using Signed __attribute__((vector_size(16))) = std::int32_t;
+  using Real __attribute__((vector_size(16))) = float;
+  using Bytes __attribute__((vector_size(4))) = std::uint8_t;
+  using SignedBytes __attribute__((vector_size(4))) = std::int8_t;
+};
+template <>
+struct Vectors<8> {
+  using Bits __attribute__((vector_size(32))) = std::uint32_t;
+  using Signed __attribute__((vector_size(32))) = std::int32_t;
+  using Real __attribute__((vector_size(32))) = float;
+  using Bytes __attribute__((vector_size(8))) = std::uint8_t;
+  using SignedBytes __attribute__((vector_size(8))) = std::int8_t;
+};
+template <>
+struct Vectors<16> {
+  using Bits __attribute__((vector_size(64))) = std::uint32_t;
+  using Signed __attribute__((vector_size(64))) = std::int32_t;
+  using Real __attribute__((vector_size(64))) = float;
+  using Bytes __attribute__((vector_size(16))) = std::uint8_t;
+  using SignedBytes __attribute__((vector_size(16))) = std::int8_t;
+};
+
+/// Lane by lane.
+template <class To, class From>
+KINGLET_INLINE To convert(From x) noexcept {
+  if constexpr (std::is_arithmetic_v<From>) {
+    return static_cast<To>(x);
+  } else {
+    return __builtin_convertvector(x, To);
+  }
+}
+
+}  // namespace detail
+
+/// A vector register of s32 beside Floats<Isa>. Sums and products wrap.
+template <class Isa>
+struct Integers {
+  using F = Floats<Isa>;
+  using Types = detail::Vectors<F::size>;
+  using Bits = typename Types::Bits;
+
+  Bits v;
+
+  KINGLET_INLINE Integers(Bits b) noexcept : v(b) {}
+  static KINGLET_INLINE Integers all(std::int32_t s) noexcept {
+    return Bits{} + static_cast<std::uint32_t>(s);
+  }
+  static KINGLET_INLINE Integers load(const std::int32_t* x) noexcept {
+    Bits b;
+    std::memcpy(&b, x, sizeof b);
+    return b;
+  }
+  friend KINGLET_INLINE Integers operator+(Integers a, Integers b) noexcept { return a.v + b.v; }
+  friend KINGLET_INLINE Integers operator-(Integers a, Integers b) noexcept { return a.v - b.v; }
+  friend KINGLET_INLINE Integers operator*(Integers a, Integers b) noexcept { return a.v * b.v; }
+  /// Rounded to nearest even.
+  KINGLET_INLINE F to_floats() const noexcept {
+    typename Types::Signed whole;
+    std::memcpy(&whole, &v, sizeof whole);
+    const auto real = detail::convert<typename Types::Real>(whole);
+    F f;
+    std::memcpy(&f, &real, sizeof f);
+    return f;
+  }
+};
+
+/// y[i] = the low byte of (bits of x[i]) + shift, for the lanes of a register.
+template <class Isa>
+KINGLET_INLINE void store_low_bytes(Floats<Isa> x, std::uint32_t shift, std::int8_t* y) noexcept {
+  using Types = detail::Vectors<Floats<Isa>::size>;
+  typename Types::Bits b;
+  std::memcpy(&b, &x, sizeof b);
+  const auto bytes = detail::convert<typename Types::Bytes>(b + shift);
+  std::memcpy(y, &bytes, sizeof bytes);
+}
+
+/// The floats x[0], x[1], … of a register.
+template <class Isa>
+KINGLET_INLINE Floats<Isa> load_bytes(const std::int8_t* x) noexcept {
+  using Types = detail::Vectors<Floats<Isa>::size>;
+  typename Types::SignedBytes bytes;
+  std::memcpy(&bytes, x, sizeof bytes);
+  const auto real = detail::convert<typename Types::Real>(bytes);
+  Floats<Isa> f;
+  std::memcpy(&f, &real, sizeof f);
+  return f;
 }
 
 /// y[i] = f(x0[i], x1[i], …)

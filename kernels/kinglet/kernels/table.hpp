@@ -7,7 +7,9 @@
 #include <kinglet/kernels/attention.hpp>
 #include <kinglet/kernels/embedding.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
+#include <kinglet/kernels/gemm_s8.hpp>
 #include <kinglet/kernels/layer_norm.hpp>
+#include <kinglet/kernels/quantize.hpp>
 #include <kinglet/kernels/softmax.hpp>
 
 namespace kinglet::kernels {
@@ -16,31 +18,40 @@ template <class Isa>
 struct Kernels {
   static constexpr const char* isa = Isa::name;
   static constexpr auto gemm_f32 = &kernels::gemm_f32<Isa>;
+  static constexpr auto gemm_s8 = &kernels::gemm_s8<Isa>;
+  static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
   static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
   static constexpr auto softmax_f32 = &kernels::softmax_f32<Isa>;
   static constexpr auto layer_norm_f32 = &kernels::layer_norm_f32<Isa>;
+  static constexpr auto layer_norm_s8 = &kernels::layer_norm_s8<Isa>;
   static constexpr auto activate_f32 = &kernels::activate_f32<Isa>;
   static constexpr auto add_f32 = &kernels::add_f32<Isa>;
   static constexpr auto embedding_f32 = &kernels::embedding_f32<Isa>;
+  static constexpr auto embedding_s8 = &kernels::embedding_s8<Isa>;
 };
 
 template <>
 struct Kernels<isa::runtime> {
   const char* isa;
   decltype(&kernels::gemm_f32<isa::scalar>) gemm_f32;
+  decltype(&kernels::gemm_s8<isa::scalar>) gemm_s8;
+  decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
   decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
   decltype(&kernels::softmax_f32<isa::scalar>) softmax_f32;
   decltype(&kernels::layer_norm_f32<isa::scalar>) layer_norm_f32;
+  decltype(&kernels::layer_norm_s8<isa::scalar>) layer_norm_s8;
   decltype(&kernels::activate_f32<isa::scalar>) activate_f32;
   decltype(&kernels::add_f32<isa::scalar>) add_f32;
   decltype(&kernels::embedding_f32<isa::scalar>) embedding_f32;
+  decltype(&kernels::embedding_s8<isa::scalar>) embedding_s8;
 };
 
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
   using K = Kernels<Isa>;
-  return {K::isa,          K::gemm_f32, K::attention_f32, K::softmax_f32, K::layer_norm_f32,
-          K::activate_f32, K::add_f32,  K::embedding_f32};
+  return {K::isa,           K::gemm_f32,    K::gemm_s8,        K::quantize_rows,
+          K::attention_f32, K::softmax_f32, K::layer_norm_f32, K::layer_norm_s8,
+          K::activate_f32,  K::add_f32,     K::embedding_f32,  K::embedding_s8};
 }
 
 }  // namespace kinglet::kernels

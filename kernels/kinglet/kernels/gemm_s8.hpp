@@ -1,0 +1,203 @@
+#pragma once
+// c = act(s_a·s_w·((a − z)·Wᵀ) + bias) + residual for int8 rows a and int8 W in panels:
+//
+//     W (n, k)                            panel p: element (g, j, i) = W[16p + j][4g + i], or 0
+//
+//     row 16p    ┌ w00 w01 w02 …          g = 0 │ w00 w01 w02 w03 │ w10 w11 w12 w13 │ … │ … wF3 │
+//     row 16p+1  │ w10 w11 w12 …    ──►   g = 1 │ w04 w05 w06 w07 │ w14 …
+//     …          │ …                      …     │ …
+//     row 16p+15 └ wF0 wF1 wF2 …                  64 bytes a group of four k, an even number of groups
+//
+// The loop nest is that of tiles.hpp, its step is Dot<Isa>. The integers are exact, so they are the
+// same on every ISA, for every tile and split.
+
+#include <kinglet/kernels/activation.hpp>
+#include <kinglet/kernels/gemm_f32.hpp>
+#include <kinglet/kernels/quantize.hpp>
+
+namespace kinglet::kernels {
+
+/// Bytes in the panels of W (n, k).
+KINGLET_INLINE constexpr std::size_t panels_size_s8(int n, int k) noexcept {
+  return static_cast<std::size_t>(panels_of(n)) * kPanel *
+         static_cast<std::size_t>(padded_depth(k));
+}
+
+/// W as int8, and what belongs to its columns (the rows of W, the outputs), zero padded to panels.
+struct WeightsS8 {
+  const std::int8_t* panels = nullptr;
+  const float* scale = nullptr;             ///< [ceil(n/16)·16]
+  const std::int32_t* sums = nullptr;       ///< Σ_k w
+  const std::int32_t* negatives = nullptr;  ///< Σ_k max(−w, 0), see dot.hpp
+};
+
+/// panels, sums and negatives of W, as drawn above. For converters and tests.
+/// shapes    w (n, k)   panels [ceil(n/16)][padded_depth(k)/4][16][4]   sums, negatives (n, padded)
+/// layout    rows of w contiguous, ldw in elements
+/// requires  every w in [−127, 127]; k ≤ 65536
+/// numerics  exact
+/// memory    none
+/// oracle    tests/reference/gemm_s8.hpp
+inline void pack_panels_s8(int n, int k, const std::int8_t* w, int ldw, std::int8_t* panels,
+                           std::int32_t* sums, std::int32_t* negatives) noexcept {
+  for (int j = 0; j < panels_of(n) * kPanel; ++j) {
+    const std::int8_t* row = w + static_cast<std::ptrdiff_t>(j) * ldw;
+    std::int8_t* column = panels +
+                          static_cast<std::ptrdiff_t>(j / kPanel) * kPanel * padded_depth(k) +
+                          j % kPanel * 4;
+    sums[j] = negatives[j] = 0;
+    for (int kk = 0; kk < padded_depth(k); ++kk) {
+      const int value = j < n && kk < k ? row[kk] : 0;
+      column[static_cast<std::ptrdiff_t>(kk / 4) * kPanel * 4 + kk % 4] =
+          static_cast<std::int8_t>(value);
+      sums[j] += value;
+      negatives[j] += value < 0 ? -value : 0;
+    }
+  }
+}
+
+namespace detail {
+
+template <class Isa>
+using ShapeS8 = TileShape<Dot<Isa>::accumulators * Dot<Isa>::rows, kPanel / Dot<Isa>::lanes>;
+
+/// What makes floats of the sums of a tile.
+struct TileScales {
+  const float* row_scale;        ///< [Rows]
+  const std::int32_t* row_zero;  ///< [Rows]
+  const float* scale;            ///< [Panels·16], as everything below
+  const std::int32_t* sums;
+  const std::int32_t* negatives;
+  const float* bias;  ///< or null
+};
+
+/// y[r][16p + j] = fma(float(Σ (a[r][kk] − zero)·w[p][kk][j]), s_a·s_w, bias); meanwhile the panel
+/// `next` is fetched into L2. Straight from the registers: as passes over a buffer in L1 the
+/// epilogue takes 2 % of the time of k = 512 on VNNI.
+template <class Isa, int Rows, int Panels>
+KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const std::int8_t* panels,
+                              const std::int8_t* next, const TileScales& to, float* y,
+                              std::ptrdiff_t ldy) noexcept {
+  using D = Dot<Isa>;
+  using V = Floats<Isa>;
+  using I = Integers<Isa>;
+  static_assert(D::lanes == V::size);
+  constexpr int kVectors = kPanel / D::lanes;
+  constexpr int kAcross = Panels * kVectors;
+  constexpr int kHeight = (Rows + D::rows - 1) / D::rows;
+  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(groups) * kPanel * 4;
+  typename D::Sums acc[kHeight][kAcross];
+  KINGLET_UNROLL
+  for (int r = 0; r < kHeight; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < kAcross; ++j) acc[r][j] = D::zero();
+  }
+  for (int g = 0; g < groups; g += D::depth, panels += D::depth * kPanel * 4, a += D::depth * 4) {
+    if constexpr (Rows > 3) {
+      KINGLET_UNROLL
+      for (int i = 0; i < D::depth; ++i)
+        __builtin_prefetch(next + static_cast<std::ptrdiff_t>(g + i) * kPanel * 4, 0, 2);
+    }
+    const auto weights = [=](int j) {
+      return D::weights(panels + j / kVectors * pitch + j % kVectors * D::lanes * 4);
+    };
+    const auto row = [=](int r) {  // of the last, odd row two copies
+      return D::load(a + static_cast<std::ptrdiff_t>(r) * D::rows * lda,
+                     r * D::rows + 1 < Rows ? lda : 0);
+    };
+    if constexpr (kHeight < kAcross) {  // the shorter side stays in registers
+      typename D::Row x[kHeight];
+      KINGLET_UNROLL
+      for (int r = 0; r < kHeight; ++r) x[r] = row(r);
+      KINGLET_UNROLL
+      for (int j = 0; j < kAcross; ++j) {
+        const auto w = weights(j);
+        KINGLET_UNROLL
+        for (int r = 0; r < kHeight; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
+      }
+    } else {
+      typename D::Weights w[kAcross];
+      KINGLET_UNROLL
+      for (int j = 0; j < kAcross; ++j) w[j] = weights(j);
+      KINGLET_UNROLL
+      for (int r = 0; r < kHeight; ++r) {
+        const auto x = row(r);
+        KINGLET_UNROLL
+        for (int j = 0; j < kAcross; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
+      }
+    }
+  }
+  // Without this g++ writes every sum to memory in every step.
+  KINGLET_UNROLL
+  for (int r = 0; r < kHeight; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < kAcross; ++j) D::keep(acc[r][j]);
+  }
+  const TileScales t = to;
+  KINGLET_UNROLL
+  for (int j = 0; j < kAcross; ++j) {
+    const int column = j * D::lanes;
+    const V scale = V::load(t.scale + column);
+    const V bias = t.bias ? V::load(t.bias + column) : V(0.0f);
+    const I sums = I::load(t.sums + column);
+    const I start = D::needs_negative_sums ? I::load(t.negatives + column) : I::all(0);
+    KINGLET_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      const I products = I(D::row(acc[r / D::rows][j], r % D::rows)) + start;
+      const I exact = products - I::all(t.row_zero[r]) * sums;
+      fma(exact.to_floats(), V(t.row_scale[r]) * scale, bias).store(y + r * ldy + column);
+    }
+  }
+}
+
+/// One call of gemm_s8, for for_tiles.
+template <class Isa>
+struct TilesS8 {
+  int n, groups;
+  const QuantizedRows& a;
+  const WeightsS8& w;
+  const Epilogue& epilogue;
+  float* c;
+  int ldc;
+
+  template <int Rows, int Panels>
+  KINGLET_INLINE void run(int row, int p, int fetched) const noexcept {
+    constexpr int kColumns = Panels * kPanel;
+    const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(groups) * kPanel * 4;
+    const int first = p * kPanel;
+    const int inside = n - first < kColumns ? n - first : kColumns;
+    const TileScales scales{a.scale + row,       a.zero + row,
+                            w.scale + first,     w.sums + first,
+                            w.negatives + first, epilogue.bias ? epilogue.bias + first : nullptr};
+    float* const y = c + static_cast<std::ptrdiff_t>(row) * ldc + first;
+    const bool done =
+        inside == kColumns && epilogue.act == Activation::none && epilogue.residual == nullptr;
+    float t[Rows * kColumns];
+    tile_s8<Isa, Rows, Panels>(groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld,
+                               w.panels + p * pitch, w.panels + fetched * pitch, scales,
+                               done ? y : t, done ? ldc : kColumns);
+    if (!done) finish_tile<Isa>(row, Rows, first, kColumns, inside, t, epilogue, y, ldc);
+  }
+};
+
+}  // namespace detail
+
+/// c = act(s_a·s_w·((a − z)·Wᵀ) + bias) + residual
+/// shapes    a (m, k)   W (n, k)   bias (n)   residual, c (m, n)
+/// layout    rows contiguous, ld* in elements; W and what belongs to its columns as panels, zero
+///           padded; residual may be c
+/// requires  m, n ≥ 0, 0 < k ≤ 65536; a written by quantize_rows<Isa>; c overlaps neither a nor W;
+///           c's columns from n on are left alone
+/// numerics  the integer Σ (q − z)·w is exact and the same on every ISA; then three roundings; the
+///           same bits on every ISA with FMA, for any m, n and split
+/// memory    at most 3 kB of stack
+/// oracle    tests/reference/gemm_s8.hpp
+template <class Isa>
+void gemm_s8(int m, int n, int k, const QuantizedRows& a, const WeightsS8& w,
+             const Epilogue& epilogue, float* c, int ldc) noexcept {
+  KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && a.ld >= padded_depth(k) && ldc >= n);
+  const detail::TilesS8<Isa> tiles{n, padded_depth(k) / 4, a, w, epilogue, c, ldc};
+  detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), tiles);
+}
+
+}  // namespace kinglet::kernels

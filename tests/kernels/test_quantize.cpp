@@ -1,0 +1,102 @@
+#include <limits>
+
+#include "kernels/quantized.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+
+namespace {
+
+/// On every instruction set the integers, scale and zero point of the reference; padding zeros.
+void check(int rows, int n, const Guarded& x) {
+  CAPTURE(n);
+  for (int i = 0; i < kernels::count(); ++i) {
+    const Table& table = kernels::at(i);
+    const std::string isa = table.isa;
+    CAPTURE(isa);
+    Quantized y(table, rows, n);
+    table.quantize_rows(rows, n, x.data(), x.ld(), y.rows());
+    CHECK(y.guards_intact());
+    int wrong = 0;
+    for (int r = 0; r < rows; ++r) {
+      const auto row = reference::quantize(n, x.row(r));
+      CHECK(y.scale(r) == row.scale);
+      CHECK(y.zero(r) == row.zero);
+      for (int j = 0; j < n; ++j) wrong += y.at(r, j) != row.q[static_cast<std::size_t>(j)];
+    }
+    CHECK(wrong == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("quantize_rows gives the integers of the reference on every instruction set") {
+  for (int n : kEdges) check(3, n, Guarded(3, n, n + 3, Random(1)));
+  check(2, 768, Guarded(2, 768, 770, Random(2), 40.0f));
+}
+
+TEST_CASE("quantize_rows takes rows of one sign, zeros, ties and large values") {
+  const std::vector<std::vector<float>> rows = {
+      {0.0f, 0.0f, 0.0f},      {1.0f, 2.0f, 3.0f},      {-5.0f, -1.0f, -0.25f},
+      {-127.0f, 127.0f, 0.5f}, {-127.0f, 127.0f, 1.5f}, {-127.0f, 127.0f, -2.5f},
+      {3e38f, -3e38f, 1e38f},  {1e-30f, -1e-31f, 0.0f}, {1e-40f, -1e-39f, 1e-45f},
+      {0.0f, 254.0f, 253.5f},  {-254.0f, 0.0f, -0.5f},  {1000.0f, 1000.0f, 1000.0f},
+  };
+  for (const auto& values : rows) {
+    Guarded x(1, 3, 3);
+    std::copy(values.begin(), values.end(), x.data());
+    CAPTURE(values[0]);
+    check(1, 3, x);
+  }
+}
+
+TEST_CASE("quantize_rows loses at most one step") {
+  const int n = 500;
+  const Guarded x(1, n, n, Random(4), 3.0f);
+  const auto row = reference::quantize(n, x.data());
+  for (int j = 0; j < n; ++j) {
+    const float back =
+        row.scale * static_cast<float>(row.q[static_cast<std::size_t>(j)] - row.zero);
+    CHECK(std::fabs(back - x.data()[j]) <= row.scale);
+  }
+}
+
+TEST_CASE("quantize_rows of infinities and of what is not a number writes its row and no more") {
+  const float inf = std::numeric_limits<float>::infinity(),
+              nan = std::numeric_limits<float>::quiet_NaN();
+  for (int i = 0; i < kernels::count(); ++i) {
+    for (const float bad : {inf, -inf, nan}) {
+      const float x[] = {1.0f, bad, -2.0f, 0.5f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
+      Quantized y(kernels::at(i), 1, 9);
+      kernels::at(i).quantize_rows(1, 9, x, 9, y.rows());
+      CHECK(y.guards_intact());
+      CHECK(std::isinf(y.scale(0)) == std::isinf(bad));
+      for (int j = 0; j < 9; ++j) CHECK(y.at(0, j) >= -127);
+    }
+  }
+}
+
+TEST_CASE("layer_norm_s8 is layer_norm_f32 and then quantize_rows") {
+  for (int n : {1, 7, 32, 100, 768}) {
+    CAPTURE(n);
+    const int rows = 3;
+    const Guarded x(rows, n, n + 1, Random(5), 2.0f), gamma(1, n, n, Random(6)),
+        beta(1, n, n, Random(7));
+    for (int i = 0; i < kernels::count(); ++i) {
+      const Table& table = kernels::at(i);
+      const std::string isa = table.isa;
+      CAPTURE(isa);
+      Guarded apart(rows, n, n), y(rows, n, n + 2);
+      Quantized expected(table, rows, n), q(table, rows, n);
+      table.layer_norm_f32(rows, n, x.data(), x.ld(), gamma.data(), beta.data(), 1e-5f,
+                           apart.data(), apart.ld());
+      table.quantize_rows(rows, n, apart.data(), apart.ld(), expected.rows());
+      table.layer_norm_s8(rows, n, x.data(), x.ld(), gamma.data(), beta.data(), 1e-5f, y.data(),
+                          y.ld(), q.rows());
+      CHECK(same_bits(y.values(), apart.values()));
+      CHECK(y.guards_intact());
+      CHECK(q.guards_intact());
+      CHECK(q == expected);
+    }
+  }
+}
