@@ -59,10 +59,10 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
   for (int first = 0; first < m; first += detail::kQueryRows) {
     const int block = m - first < detail::kQueryRows ? m - first : detail::kQueryRows;
     detail::for_tiles_f32<Isa>(block, n, d, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys,
-                               [&](int row, int rows, int p, int wide, const float* t) {
+                               [&](int row, int rows, int column, int columns, const float* t) {
                                  for (int r = 0; r < rows; ++r) {
-                                   copy<Isa>(wide * kPanel, s + (row + r) * lds + p * kPanel,
-                                             t + r * wide * kPanel);
+                                   copy<Isa>(columns, s + (row + r) * lds + column,
+                                             t + r * columns);
                                  }
                                });
     float inverse[detail::kQueryRows];
@@ -79,13 +79,14 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
       }
     }
     detail::for_tiles_f32<Isa>(
-        block, d, n, s, lds, values, [&](int row, int rows, int p, int wide, const float* t) {
-          const int inside = d - p * kPanel < wide * kPanel ? d - p * kPanel : wide * kPanel;
+        block, d, n, s, lds, values,
+        [&](int row, int rows, int column, int columns, const float* t) {
+          const int inside = d - column < columns ? d - column : columns;
           for (int r = 0; r < rows; ++r) {
             const float norm = inverse[row + r];
-            float* out = y + static_cast<std::ptrdiff_t>(first + row + r) * ldy + p * kPanel;
+            float* out = y + static_cast<std::ptrdiff_t>(first + row + r) * ldy + column;
             map<Isa>(
-                inside, out, [=](auto x) { return x * norm; }, t + r * wide * kPanel);
+                inside, out, [=](auto x) { return x * norm; }, t + r * columns);
           }
         });
   }

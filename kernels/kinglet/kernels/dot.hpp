@@ -80,7 +80,7 @@ struct Maddubs {
   static KINGLET_INLINE Sums dot(Sums sums, Weights w, Row a) noexcept {
     return R::add_pairs(sums, w.magnitude, a ^ w.negative);
   }
-  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : "+v"(sums)); }
+  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : KINGLET_IN_REGISTER(sums)); }
   static KINGLET_INLINE typename Vectors<lanes>::Bits row(Sums sums, int) noexcept {
     return reinterpret_cast<typename Vectors<lanes>::Bits>(sums);
   }
@@ -184,13 +184,19 @@ struct Dot<isa::avx512_vnni> {
   static KINGLET_INLINE Sums dot(Sums sums, Weights w, Row a) noexcept {
     return _mm512_dpbusd_epi32(sums, a, w);
   }
-  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : "+v"(sums)); }
+  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : KINGLET_IN_REGISTER(sums)); }
   static KINGLET_INLINE Lanes row(Sums sums, int) noexcept { return reinterpret_cast<Lanes>(sums); }
 };
 #endif
 #endif
 
 #if defined(__aarch64__)
+namespace detail {
+/// Between the columns of a tile: compilers would make the weights of all of them ready first, and
+/// then lack registers for the sums.
+KINGLET_INLINE void one_column_at_a_time() noexcept { asm volatile(""); }
+}  // namespace detail
+
 /// smull and smlal add the products of two groups in s16, sadalp adds neighbours to s32: a column
 /// has two partial sums.
 template <>
@@ -210,7 +216,9 @@ struct Dot<isa::neon64> {
 
   static KINGLET_INLINE Sums zero() noexcept { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
   static KINGLET_INLINE Weights weights(const std::int8_t* panel) noexcept {
-    return {vld1q_s8(panel), vld1q_s8(panel + 64)};
+    const Weights w{vld1q_s8(panel), vld1q_s8(panel + 64)};
+    detail::one_column_at_a_time();
+    return w;
   }
   static KINGLET_INLINE Row load(const std::int8_t* a, std::ptrdiff_t) noexcept {
     const int32x2_t both = vreinterpret_s32_s8(vld1_s8(a));
@@ -224,7 +232,7 @@ struct Dot<isa::neon64> {
     return {vpadalq_s16(sums.low, low), vpadalq_s16(sums.high, high)};
   }
   static KINGLET_INLINE void keep(Sums& sums) noexcept {
-    asm("" : "+w"(sums.low), "+w"(sums.high));
+    asm("" : KINGLET_IN_REGISTER(sums.low), KINGLET_IN_REGISTER(sums.high));
   }
   static KINGLET_INLINE Lanes row(Sums sums, int) noexcept {
     return reinterpret_cast<Lanes>(vpaddq_s32(sums.low, sums.high));
@@ -256,7 +264,7 @@ struct Dot<isa::neon64_dot> {
   static KINGLET_INLINE Sums dot(Sums sums, Weights w, Row a) noexcept {
     return vdotq_lane_s32(vdotq_lane_s32(sums, w.first, a, 0), w.second, a, 1);
   }
-  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : "+w"(sums)); }
+  static KINGLET_INLINE void keep(Sums& sums) noexcept { asm("" : KINGLET_IN_REGISTER(sums)); }
   static KINGLET_INLINE Lanes row(Sums sums, int) noexcept { return reinterpret_cast<Lanes>(sums); }
 };
 #endif
@@ -282,6 +290,7 @@ struct Dot<isa::neon64_i8mm> {
   static KINGLET_INLINE Weights weights(const std::int8_t* panel) noexcept {
     const int32x4_t first = vreinterpretq_s32_s8(vld1q_s8(panel));
     const int32x4_t second = vreinterpretq_s32_s8(vld1q_s8(panel + 64));
+    detail::one_column_at_a_time();
     return {vreinterpretq_s8_s32(vzip1q_s32(first, second)),
             vreinterpretq_s8_s32(vzip2q_s32(first, second))};
   }
@@ -292,7 +301,7 @@ struct Dot<isa::neon64_i8mm> {
     return {vmmlaq_s32(sums.low, a, w.low), vmmlaq_s32(sums.high, a, w.high)};
   }
   static KINGLET_INLINE void keep(Sums& sums) noexcept {
-    asm("" : "+w"(sums.low), "+w"(sums.high));
+    asm("" : KINGLET_IN_REGISTER(sums.low), KINGLET_IN_REGISTER(sums.high));
   }
   static KINGLET_INLINE Lanes row(Sums sums, int second) noexcept {
     const int64x2_t low = vreinterpretq_s64_s32(sums.low), high = vreinterpretq_s64_s32(sums.high);

@@ -77,58 +77,100 @@ inline constexpr int kVectors = kPanel / Floats<Isa>::size;
 template <class Isa>
 using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>>;
 
-/// t[r][16p + j] = Σ a[r][kk] · panels[p][kk][j]; meanwhile the panel `next` is fetched into L2.
-/// One to three rows leave that to the CPU: they take as long as the memory does.
-template <class Isa, int Rows, int Panels>
+/// How far ahead weights are fetched, in floats: four lines. Eight of several panels would share too
+/// few sets of L1 where k is a multiple of 64.
+inline constexpr int kAhead = 64;
+
+/// y[r][16p + j] = Σ a[r][kk] · panels[p][kk][j] + bias[16p + j] for `Across` registers of columns
+/// from register `First` of the first panel on; bias may be null. The panel `next` is fetched
+/// meanwhile. Up to four rows take as long as the memory does: they fetch all their own panels.
+template <class Isa, int Rows, int Across, int First>
 KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
-                               const float* next, float* t) noexcept {
+                               const float* next, const float* bias, float* y,
+                               std::ptrdiff_t ldy) noexcept {
   using V = Floats<Isa>;
-  constexpr int kAcross = Panels * kVectors<Isa>;
+  constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
-  V acc[Rows][kAcross];
+  V acc[Rows][Across];
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < kAcross; ++j) acc[r][j] = 0.0f;
+    for (int j = 0; j < Across; ++j) acc[r][j] = 0.0f;
+  }
+  // What is written comes from memory while the sums are made.
+  KINGLET_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(y + r * ldy + j, 1);
   }
   for (int kk = 0; kk < k; ++kk, panels += kPanel) {
-    if constexpr (Rows > 3)
-      __builtin_prefetch(next + static_cast<std::ptrdiff_t>(kk) * kPanel, 0, 2);
+    if constexpr (Rows > 4 || kVectors<Isa> == 1) {
+      __builtin_prefetch(next + static_cast<std::ptrdiff_t>(kk) * kPanel + kAhead);
+    } else {
+      KINGLET_UNROLL
+      for (int j = 0; j < kPanels; ++j) __builtin_prefetch(panels + j * pitch + kAhead);
+    }
     const auto panel = [=](int j) {
-      return V::load(panels + j / kVectors<Isa> * pitch + j % kVectors<Isa> * V::size);
+      return V::load(panels + (First + j) / kVectors<Isa> * pitch +
+                     (First + j) % kVectors<Isa> * V::size);
     };
     const auto row = [=](int r) { return V(a[static_cast<std::ptrdiff_t>(r) * lda + kk]); };
-    if constexpr (Rows < kAcross) {  // the shorter side stays in registers beside the accumulators
+    if constexpr (Rows < Across) {  // the shorter side stays in registers beside the accumulators
       V x[Rows];
       KINGLET_UNROLL
       for (int r = 0; r < Rows; ++r) x[r] = row(r);
       KINGLET_UNROLL
-      for (int j = 0; j < kAcross; ++j) {
+      for (int j = 0; j < Across; ++j) {
         const V b = panel(j);
         KINGLET_UNROLL
         for (int r = 0; r < Rows; ++r) acc[r][j] = fma(x[r], b, acc[r][j]);
       }
     } else {
-      V b[kAcross];
+      V b[Across];
       KINGLET_UNROLL
-      for (int j = 0; j < kAcross; ++j) b[j] = panel(j);
+      for (int j = 0; j < Across; ++j) b[j] = panel(j);
       KINGLET_UNROLL
       for (int r = 0; r < Rows; ++r) {
         const V x = row(r);
         KINGLET_UNROLL
-        for (int j = 0; j < kAcross; ++j) acc[r][j] = fma(x, b[j], acc[r][j]);
+        for (int j = 0; j < Across; ++j) acc[r][j] = fma(x, b[j], acc[r][j]);
       }
     }
   }
+  // Without this g++ writes every sum to memory in every step.
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < kAcross; ++j) acc[r][j].store(t + (r * kAcross + j) * V::size);
+    for (int j = 0; j < Across; ++j) acc[r][j].keep();
+  }
+  KINGLET_UNROLL
+  for (int j = 0; j < Across; ++j) {
+    const V b = bias ? V::load(bias + j * V::size) : V(0.0f);
+    KINGLET_UNROLL
+    for (int r = 0; r < Rows; ++r)
+      (bias ? acc[r][j] + b : acc[r][j]).store(y + r * ldy + j * V::size);
   }
 }
 
-/// One product with f32 panels; finish(row, rows, p, panels, t) gets the sums of rows × panels·16
-/// outputs, contiguous in t, which it may overwrite.
+/// The tile of `Across` registers from register v of the panels on.
+template <class Isa, int Rows, int Across>
+KINGLET_INLINE void multiply(int k, const float* a, int lda, const float* panels, int v,
+                             int fetched, const float* bias, float* y,
+                             std::ptrdiff_t ldy) noexcept {
+  constexpr int kV = kVectors<Isa>;
+  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
+  const float* const from = panels + v / kV * pitch;
+  const float* const next = panels + fetched * pitch;
+  if constexpr (Across % kV != 0) {  // a panel and a half, or what is left of two
+    static_assert(kV == 2);
+    if (v % kV == 1) return tile_f32<Isa, Rows, Across, 1>(k, a, lda, from, next, bias, y, ldy);
+  }
+  tile_f32<Isa, Rows, Across, 0>(k, a, lda, from, next, bias, y, ldy);
+}
+
+/// One product with f32 panels, for for_tiles; finish(row, rows, column, columns, t) gets the sums of
+/// rows × columns outputs, contiguous in t, which it may overwrite. Columns up to the end of the last
+/// panel are among them.
 template <class Isa, class Finish>
 struct TilesF32 {
   int k;
@@ -137,13 +179,13 @@ struct TilesF32 {
   const float* panels;
   const Finish& finish;
 
-  template <int Rows, int Panels>
-  KINGLET_INLINE void run(int row, int p, int fetched) const noexcept {
-    float t[Rows * Panels * kPanel];
-    const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
-    tile_f32<Isa, Rows, Panels>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda,
-                                panels + p * pitch, panels + fetched * pitch, t);
-    finish(row, Rows, p, Panels, t);
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
+    constexpr int kColumns = Across * Floats<Isa>::size;
+    float t[Rows * kColumns];
+    multiply<Isa, Rows, Across>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels, v,
+                                fetched, nullptr, t, kColumns);
+    finish(row, Rows, v * Floats<Isa>::size, kColumns, t);
   }
 };
 
@@ -151,7 +193,7 @@ template <class Isa, class Finish>
 KINGLET_INLINE void for_tiles_f32(int m, int n, int k, const float* a, int lda, const float* panels,
                                   const Finish& finish) noexcept {
   const TilesF32<Isa, Finish> tiles{k, a, lda, panels, finish};
-  for_tiles<ShapeF32<Isa>>(m, panels_of(n), tiles);
+  for_tiles<ShapeF32<Isa>>(m, panels_of(n), k * kPanel * 4, tiles);
 }
 
 /// y = act(t) + residual for a tile of `cols` columns, of which `inside` exist; t is overwritten.
@@ -171,6 +213,33 @@ KINGLET_INLINE void finish_tile(int row, int rows, int first, int cols, int insi
   }
 }
 
+/// One call of gemm_f32, for for_tiles.
+template <class Isa>
+struct GemmF32 {
+  int n, k;
+  const float* a;
+  int lda;
+  const float* panels;
+  const Epilogue& epilogue;
+  float* c;
+  int ldc;
+
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
+    constexpr int kColumns = Across * Floats<Isa>::size;
+    const int first = v * Floats<Isa>::size;
+    const int inside = n - first < kColumns ? n - first : kColumns;
+    float* const y = c + static_cast<std::ptrdiff_t>(row) * ldc + first;
+    const bool done =
+        inside == kColumns && epilogue.act == Activation::none && epilogue.residual == nullptr;
+    float t[Rows * kColumns];
+    multiply<Isa, Rows, Across>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels, v,
+                                fetched, epilogue.bias ? epilogue.bias + first : nullptr,
+                                done ? y : t, done ? ldc : kColumns);
+    if (!done) finish_tile<Isa>(row, Rows, first, kColumns, inside, t, epilogue, y, ldc);
+  }
+};
+
 }  // namespace detail
 
 /// c = act(a·Wᵀ + bias) + residual
@@ -185,19 +254,8 @@ template <class Isa>
 void gemm_f32(int m, int n, int k, const float* a, int lda, const float* panels,
               const Epilogue& epilogue, float* c, int ldc) noexcept {
   KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && lda >= k && ldc >= n);
-  const auto add = [](auto u, auto v) { return u + v; };
-  detail::for_tiles_f32<Isa>(
-      m, n, k, a, lda, panels, [&](int row, int rows, int p, int wide, float* t) {
-        const int first = p * kPanel;
-        const int cols = wide * kPanel;
-        if (epilogue.bias) {
-          for (int r = 0; r < rows; ++r)
-            map<Isa>(cols, t + r * cols, add, t + r * cols, epilogue.bias + first);
-        }
-        const int inside = n - first < cols ? n - first : cols;
-        detail::finish_tile<Isa>(row, rows, first, cols, inside, t, epilogue,
-                                 c + static_cast<std::ptrdiff_t>(row) * ldc + first, ldc);
-      });
+  const detail::GemmF32<Isa> tiles{n, k, a, lda, panels, epilogue, c, ldc};
+  detail::for_tiles<detail::ShapeF32<Isa>>(m, panels_of(n), k * kPanel * 4, tiles);
 }
 
 }  // namespace kinglet::kernels

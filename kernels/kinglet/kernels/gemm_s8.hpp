@@ -65,7 +65,7 @@ using ShapeS8 = TileShape<Dot<Isa>::accumulators * Dot<Isa>::rows, kPanel / Dot<
 struct TileScales {
   const float* row_scale;        ///< [Rows]
   const std::int32_t* row_zero;  ///< [Rows]
-  const float* scale;            ///< [Panels·16], as everything below
+  const float* scale;            ///< [columns], as everything below
   const std::int32_t* sums;
   const std::int32_t* negatives;
   const float* bias;  ///< or null
@@ -74,7 +74,7 @@ struct TileScales {
 /// y[r][16p + j] = fma(float(Σ (a[r][kk] − zero)·w[p][kk][j]), s_a·s_w, bias); meanwhile the panel
 /// `next` is fetched into L2. Straight from the registers: as passes over a buffer in L1 the
 /// epilogue takes 2 % of the time of k = 512 on VNNI.
-template <class Isa, int Rows, int Panels>
+template <class Isa, int Rows, int Across>
 KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const std::int8_t* panels,
                               const std::int8_t* next, const TileScales& to, float* y,
                               std::ptrdiff_t ldy) noexcept {
@@ -83,14 +83,19 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
   using I = Integers<Isa>;
   static_assert(D::lanes == V::size);
   constexpr int kVectors = kPanel / D::lanes;
-  constexpr int kAcross = Panels * kVectors;
   constexpr int kHeight = (Rows + D::rows - 1) / D::rows;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(groups) * kPanel * 4;
-  typename D::Sums acc[kHeight][kAcross];
+  typename D::Sums acc[kHeight][Across];
   KINGLET_UNROLL
   for (int r = 0; r < kHeight; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < kAcross; ++j) acc[r][j] = D::zero();
+    for (int j = 0; j < Across; ++j) acc[r][j] = D::zero();
+  }
+  // What is written comes from memory while the sums are made.
+  KINGLET_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < Across * D::lanes; j += 16) __builtin_prefetch(y + r * ldy + j, 1);
   }
   for (int g = 0; g < groups; g += D::depth, panels += D::depth * kPanel * 4, a += D::depth * 4) {
     if constexpr (Rows > 3) {
@@ -105,25 +110,25 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
       return D::load(a + static_cast<std::ptrdiff_t>(r) * D::rows * lda,
                      r * D::rows + 1 < Rows ? lda : 0);
     };
-    if constexpr (kHeight < kAcross) {  // the shorter side stays in registers
+    if constexpr (kHeight < Across) {  // the shorter side stays in registers
       typename D::Row x[kHeight];
       KINGLET_UNROLL
       for (int r = 0; r < kHeight; ++r) x[r] = row(r);
       KINGLET_UNROLL
-      for (int j = 0; j < kAcross; ++j) {
+      for (int j = 0; j < Across; ++j) {
         const auto w = weights(j);
         KINGLET_UNROLL
         for (int r = 0; r < kHeight; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
       }
     } else {
-      typename D::Weights w[kAcross];
+      typename D::Weights w[Across];
       KINGLET_UNROLL
-      for (int j = 0; j < kAcross; ++j) w[j] = weights(j);
+      for (int j = 0; j < Across; ++j) w[j] = weights(j);
       KINGLET_UNROLL
       for (int r = 0; r < kHeight; ++r) {
         const auto x = row(r);
         KINGLET_UNROLL
-        for (int j = 0; j < kAcross; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
+        for (int j = 0; j < Across; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
       }
     }
   }
@@ -131,11 +136,11 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
   KINGLET_UNROLL
   for (int r = 0; r < kHeight; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < kAcross; ++j) D::keep(acc[r][j]);
+    for (int j = 0; j < Across; ++j) D::keep(acc[r][j]);
   }
   const TileScales t = to;
   KINGLET_UNROLL
-  for (int j = 0; j < kAcross; ++j) {
+  for (int j = 0; j < Across; ++j) {
     const int column = j * D::lanes;
     const V scale = V::load(t.scale + column);
     const V bias = t.bias ? V::load(t.bias + column) : V(0.0f);
@@ -152,7 +157,7 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
 
 /// One call of gemm_s8, for for_tiles.
 template <class Isa>
-struct TilesS8 {
+struct GemmS8 {
   int n, groups;
   const QuantizedRows& a;
   const WeightsS8& w;
@@ -160,11 +165,12 @@ struct TilesS8 {
   float* c;
   int ldc;
 
-  template <int Rows, int Panels>
-  KINGLET_INLINE void run(int row, int p, int fetched) const noexcept {
-    constexpr int kColumns = Panels * kPanel;
-    const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(groups) * kPanel * 4;
-    const int first = p * kPanel;
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
+    constexpr int kColumns = Across * Dot<Isa>::lanes;
+    static_assert(kColumns % kPanel == 0, "whole panels");
+    const int first = v * Dot<Isa>::lanes;
+    const std::ptrdiff_t depth = groups * 4;
     const int inside = n - first < kColumns ? n - first : kColumns;
     const TileScales scales{a.scale + row,       a.zero + row,
                             w.scale + first,     w.sums + first,
@@ -173,9 +179,9 @@ struct TilesS8 {
     const bool done =
         inside == kColumns && epilogue.act == Activation::none && epilogue.residual == nullptr;
     float t[Rows * kColumns];
-    tile_s8<Isa, Rows, Panels>(groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld,
-                               w.panels + p * pitch, w.panels + fetched * pitch, scales,
-                               done ? y : t, done ? ldc : kColumns);
+    tile_s8<Isa, Rows, Across>(groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld,
+                               w.panels + first * depth, w.panels + fetched * kPanel * depth,
+                               scales, done ? y : t, done ? ldc : kColumns);
     if (!done) finish_tile<Isa>(row, Rows, first, kColumns, inside, t, epilogue, y, ldc);
   }
 };
@@ -196,8 +202,30 @@ template <class Isa>
 void gemm_s8(int m, int n, int k, const QuantizedRows& a, const WeightsS8& w,
              const Epilogue& epilogue, float* c, int ldc) noexcept {
   KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && a.ld >= padded_depth(k) && ldc >= n);
-  const detail::TilesS8<Isa> tiles{n, padded_depth(k) / 4, a, w, epilogue, c, ldc};
-  detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), tiles);
+  const detail::GemmS8<Isa> tiles{n, padded_depth(k) / 4, a, w, epilogue, c, ldc};
+  detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), padded_depth(k) * kPanel, tiles);
+}
+
+/// Rows that gemm_dynamic_s8 quantises at a time: with a group of panels they stay in L2.
+inline constexpr int kDynamicRows = 160;
+
+/// gemm_s8 of f32 rows a, quantised block by block.
+/// shapes    a (m, k); the rest as gemm_s8
+/// layout    as gemm_s8; lda in elements
+/// requires  as gemm_s8; scratch holds min(m, kDynamicRows) rows of k
+/// numerics  the same bits as quantize_rows and then gemm_s8
+/// memory    scratch, and as gemm_s8
+/// oracle    tests/reference/gemm_s8.hpp
+template <class Isa>
+void gemm_dynamic_s8(int m, int n, int k, const float* a, int lda, const QuantizedRows& scratch,
+                     const WeightsS8& w, const Epilogue& epilogue, float* c, int ldc) noexcept {
+  for (int r = 0; r < m; r += kDynamicRows) {
+    const int rows = m - r < kDynamicRows ? m - r : kDynamicRows;
+    Epilogue part = epilogue;
+    if (part.residual) part.residual += static_cast<std::ptrdiff_t>(r) * part.ld_residual;
+    quantize_rows<Isa>(rows, k, a + static_cast<std::ptrdiff_t>(r) * lda, lda, scratch);
+    gemm_s8<Isa>(rows, n, k, scratch, w, part, c + static_cast<std::ptrdiff_t>(r) * ldc, ldc);
+  }
 }
 
 }  // namespace kinglet::kernels

@@ -15,12 +15,23 @@ namespace kinglet::isa {
 // `accumulators`: registers in which a GEMM tile sums; the others hold its operands, of which
 // compilers load as many as they can early.
 // `smaller`, `larger`: a < b ? a : b, b < a ? a : b; the second if either is not a number.
+// `store_bytes`: the lanes of four registers of s32 as bytes, saturated.
 // `fma`: one rounding, whatever the xsimd version makes of its own (8.1 rounds twice on AVX-512).
 
 /// Plain C++: one float at a time, fused multiply-add from the C library where the CPU has none.
 struct scalar {
   static constexpr const char* name = "scalar";
   static constexpr int accumulators = 16;
+  static KINGLET_INLINE void store_bytes(signed char* y, unsigned a, unsigned b, unsigned c,
+                                         unsigned d) noexcept {
+    y[0] = saturated(static_cast<int>(a));
+    y[1] = saturated(static_cast<int>(b));
+    y[2] = saturated(static_cast<int>(c));
+    y[3] = saturated(static_cast<int>(d));
+  }
+  static KINGLET_INLINE signed char saturated(int x) noexcept {
+    return static_cast<signed char>(x < -128 ? -128 : x > 127 ? 127 : x);
+  }
 };
 struct sse4_2;
 struct avx2;
@@ -38,12 +49,18 @@ struct runtime;
 struct sse4_2 {
   static constexpr const char* name = "sse4_2";
   static constexpr int accumulators = 8;
+  using Register = __m128i;
   using simd = xsimd::sse4_2;
   static KINGLET_INLINE __m128 fma(__m128 a, __m128 b, __m128 c) noexcept {
     return _mm_add_ps(_mm_mul_ps(a, b), c);
   }
   static KINGLET_INLINE __m128 smaller(__m128 a, __m128 b) noexcept { return _mm_min_ps(a, b); }
   static KINGLET_INLINE __m128 larger(__m128 a, __m128 b) noexcept { return _mm_max_ps(a, b); }
+  static KINGLET_INLINE void store_bytes(signed char* y, __m128i a, __m128i b, __m128i c,
+                                         __m128i d) noexcept {
+    const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(y), bytes);
+  }
 };
 #endif
 
@@ -51,12 +68,20 @@ struct sse4_2 {
 struct avx2 {
   static constexpr const char* name = "avx2";
   static constexpr int accumulators = 12;
+  using Register = __m256i;
   using simd = xsimd::fma3<xsimd::avx2>;
   static KINGLET_INLINE __m256 fma(__m256 a, __m256 b, __m256 c) noexcept {
     return _mm256_fmadd_ps(a, b, c);
   }
   static KINGLET_INLINE __m256 smaller(__m256 a, __m256 b) noexcept { return _mm256_min_ps(a, b); }
   static KINGLET_INLINE __m256 larger(__m256 a, __m256 b) noexcept { return _mm256_max_ps(a, b); }
+  static KINGLET_INLINE void store_bytes(signed char* y, __m256i a, __m256i b, __m256i c,
+                                         __m256i d) noexcept {
+    // The packs work within halves: what leaves them is a0 b0 c0 d0 a1 b1 c1 d1.
+    const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm256_permutevar8x32_epi32(bytes, order));
+  }
 };
 #endif
 
@@ -65,6 +90,7 @@ struct avx2 {
 struct avx512 {
   static constexpr const char* name = "avx512";
   static constexpr int accumulators = 24;
+  using Register = __m512i;
   using simd = xsimd::avx512bw;
   static KINGLET_INLINE __m512 fma(__m512 a, __m512 b, __m512 c) noexcept {
     return _mm512_fmadd_ps(a, b, c);
@@ -75,6 +101,13 @@ struct avx512 {
   }
   static KINGLET_INLINE __m512 larger(__m512 a, __m512 b) noexcept {
     return _mm512_maskz_max_ps(0xffff, a, b);
+  }
+  static KINGLET_INLINE void store_bytes(signed char* y, __m512i a, __m512i b, __m512i c,
+                                         __m512i d) noexcept {
+    // The packs work within quarters: what leaves them is a0 b0 c0 d0 a1 … d3.
+    const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(y, _mm512_maskz_permutexvar_epi32(0xffff, order, bytes));
   }
 };
 #define KINGLET_AVX512
@@ -91,6 +124,7 @@ struct avx512_vnni : avx512 {
 struct neon64 {
   static constexpr const char* name = "neon64";
   static constexpr int accumulators = 20;
+  using Register = int32x4_t;
   using simd = xsimd::neon64;
   static KINGLET_INLINE float32x4_t fma(float32x4_t a, float32x4_t b, float32x4_t c) noexcept {
     return vfmaq_f32(c, a, b);
@@ -100,6 +134,12 @@ struct neon64 {
   }
   static KINGLET_INLINE float32x4_t larger(float32x4_t a, float32x4_t b) noexcept {
     return vbslq_f32(vcltq_f32(b, a), a, b);
+  }
+  static KINGLET_INLINE void store_bytes(signed char* y, int32x4_t a, int32x4_t b, int32x4_t c,
+                                         int32x4_t d) noexcept {
+    const int16x8_t low = vcombine_s16(vqmovn_s32(a), vqmovn_s32(b));
+    const int16x8_t high = vcombine_s16(vqmovn_s32(c), vqmovn_s32(d));
+    vst1q_s8(y, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
   }
 };
 #endif

@@ -50,8 +50,7 @@ void layer_norm_s8(int rows, int n, const float* x, int ldx, const float* gamma,
   KINGLET_ASSERT(n > 0 && eps > 0 && q.ld >= padded_depth(n));
   for (int r = 0; r < rows; ++r, x += ldx, y += ldy) {
     detail::norm_row<Isa>(n, x, gamma, beta, eps, y);
-    detail::quantize_row<Isa>(n, y, q.q + static_cast<std::ptrdiff_t>(r) * q.ld, q.scale + r,
-                              q.zero + r);
+    detail::store_row<Isa>(r, n, y, detail::scale_of<Isa>(n, y), q);
   }
 }
 

@@ -17,6 +17,14 @@
 /// KINGLET_NOINLINE: register tiles, which spill when another loop shares their function.
 /// KINGLET_UNROLL: before a loop over registers with a constant count; g++ keeps the array in
 /// memory otherwise.
+/// KINGLET_IN_REGISTER(x): operand of an asm that changes the vector x, so that it is in a register.
+#if defined(__aarch64__)
+#define KINGLET_IN_REGISTER(x) "+w"(x)
+#elif defined(__x86_64__)
+#define KINGLET_IN_REGISTER(x) "+v"(x)
+#else
+#define KINGLET_IN_REGISTER(x) "+m"(x)
+#endif
 #if defined(__GNUC__) || defined(__clang__)
 #define KINGLET_INLINE inline __attribute__((always_inline))
 #define KINGLET_NOINLINE __attribute__((noinline))

@@ -55,50 +55,79 @@ KINGLET_INLINE void range_of(int n, const float* x, float& low, float& high) noe
     lo[0] = smaller(lo[c], lo[0]);
     hi[0] = larger(hi[c], hi[0]);
   }
-  float lows[V::size], highs[V::size];
-  lo[0].store(lows);
-  hi[0].store(highs);
-  low = high = 0.0f;
-  KINGLET_UNROLL
-  for (int j = 0; j < V::size; ++j) {
-    low = lows[j] < low ? lows[j] : low;
-    high = highs[j] > high ? highs[j] : high;
+  low = join_lanes(lo[0], [](auto a, auto b) { return smaller(a, b); });
+  high = join_lanes(hi[0], [](auto a, auto b) { return larger(a, b); });
+}
+
+/// The register type that the intrinsics of an ISA take.
+template <class Isa>
+KINGLET_INLINE auto native(Integers<Isa> x) noexcept {
+  if constexpr (Floats<Isa>::size == 1) {
+    return x.v;
+  } else {
+    typename Isa::Register r;
+    std::memcpy(&r, &x.v, sizeof r);
+    return r;
   }
 }
 
-/// One row; see quantize_rows.
+struct RowScale {
+  float scale;
+  std::int32_t zero;
+};
+
 template <class Isa>
-KINGLET_INLINE void quantize_row(int n, const float* x, std::int8_t* q, float* scale,
-                                 std::int32_t* zero) noexcept {
-  using V = Floats<Isa>;
-  constexpr int kOffset = Dot<Isa>::offset;
+KINGLET_INLINE RowScale scale_of(int n, const float* x) noexcept {
   float low, high;
   range_of<Isa>(n, x, low, high);
   // Halves first: the width of a row of ±3e38 would be infinite. Divisions, because a compiler
   // would contract products with the subtraction.
   const float step = high / 254.0f - low / 254.0f;
   const float s = step > 1e-34f ? step : 1.0f;
-  float centre = -127.0f - low / s;
-  centre = centre < 127.0f ? centre : 127.0f;
-  const std::int32_t z = nearest(centre);
-  const float inverse = 1.0f / s;
-  const float least = static_cast<float>(-127 - z), most = static_cast<float>(127 - z);
-  const auto quantized = [=](V v) {
-    return smaller(V(most), larger(v * V(inverse), V(least))) + V(kRound);
+  const float centre = -127.0f - low / s;
+  return {s, nearest(centre < 127.0f ? centre : 127.0f)};
+}
+
+template <class Isa>
+KINGLET_INLINE void quantize_row(int n, const float* x, RowScale row, std::int8_t* q) noexcept {
+  using V = Floats<Isa>;
+  using I = Integers<Isa>;
+  const V inverse = 1.0f / row.scale;
+  std::int32_t round_bits;  // the bits of an integer + kRound are these + that integer
+  std::memcpy(&round_bits, &kRound, sizeof round_bits);
+  const I shift = I::all(round_bits - row.zero);
+  const auto quantized = [=](const float* from) {
+    V v = V::load(from) * inverse;
+    v.keep();  // rounded: a fused addition would give other integers than an ISA without it
+    return native<Isa>(I::bits_of(v + V(kRound)) - shift);
   };
-  // The low byte of the bits of an integer + kRound is that integer modulo 256.
-  const std::uint32_t shift = static_cast<std::uint32_t>(z + kOffset);
+  constexpr int kStep = 4 * V::size;
+  const auto step = [=](const float* from, std::int8_t* to) {
+    Isa::store_bytes(to, quantized(from), quantized(from + V::size), quantized(from + 2 * V::size),
+                     quantized(from + 3 * V::size));
+    for (int j = 0; j < kStep; ++j) {
+      const int byte = to[j] > -127 ? to[j] : -127;
+      to[j] = static_cast<std::int8_t>(byte ^ Dot<Isa>::offset);
+    }
+  };
   int i = 0;
-  for (; i <= n - V::size; i += V::size)
-    store_low_bytes<Isa>(quantized(V::load(x + i)), shift, q + i);
+  for (; i <= n - kStep; i += kStep) step(x + i, q + i);
   if (i < n) {
-    std::int8_t bytes[V::size];
-    store_low_bytes<Isa>(quantized(V::load(x + i, n - i)), shift, bytes);
+    float rest[kStep] = {};
+    std::int8_t bytes[kStep];
+    for (int j = 0; i + j < n; ++j) rest[j] = x[i + j];
+    step(rest, bytes);
     for (int j = 0; i < n; ++i, ++j) q[i] = bytes[j];
   }
   for (; i < padded_depth(n); ++i) q[i] = 0;
-  *scale = s;
-  *zero = z + kOffset;
+}
+
+template <class Isa>
+KINGLET_INLINE void store_row(int r, int n, const float* x, RowScale row,
+                              const QuantizedRows& y) noexcept {
+  quantize_row<Isa>(n, x, row, y.q + static_cast<std::ptrdiff_t>(r) * y.ld);
+  y.scale[r] = row.scale;
+  y.zero[r] = row.zero + Dot<Isa>::offset;
 }
 
 }  // namespace detail
@@ -115,9 +144,13 @@ KINGLET_INLINE void quantize_row(int n, const float* x, std::int8_t* q, float* s
 template <class Isa>
 void quantize_rows(int rows, int n, const float* x, int ldx, const QuantizedRows& y) noexcept {
   KINGLET_ASSERT(n > 0 && y.ld >= padded_depth(n));
+  if (rows <= 0) return;
+  // The divisions for a row take their time while the one before it is written.
+  detail::RowScale next = detail::scale_of<Isa>(n, x);
   for (int r = 0; r < rows; ++r, x += ldx) {
-    detail::quantize_row<Isa>(n, x, y.q + static_cast<std::ptrdiff_t>(r) * y.ld, y.scale + r,
-                              y.zero + r);
+    const detail::RowScale row = next;
+    if (r + 1 < rows) next = detail::scale_of<Isa>(n, x + ldx);
+    detail::store_row<Isa>(r, n, x, row, y);
   }
 }
 

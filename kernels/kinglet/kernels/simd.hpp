@@ -40,6 +40,13 @@ struct Floats {
   static KINGLET_INLINE Floats load(const float* x) noexcept { return Batch::load_unaligned(x); }
   KINGLET_INLINE void store(float* y) const noexcept { v.store_unaligned(y); }
 
+  /// Makes the compiler hold it in a register here.
+  KINGLET_INLINE void keep() noexcept {
+    Register r = v;
+    asm("" : KINGLET_IN_REGISTER(r));
+    v = Batch(r);
+  }
+
   /// The first `count` elements, zeros after them; nothing else is read.
   static KINGLET_INLINE Floats load(const float* x, int count) noexcept {
     float t[size] = {};
@@ -104,6 +111,7 @@ struct Floats<isa::scalar> {
 
   static KINGLET_INLINE Floats load(const float* x) noexcept { return *x; }
   KINGLET_INLINE void store(float* y) const noexcept { *y = v; }
+  KINGLET_INLINE void keep() noexcept { asm("" : KINGLET_IN_REGISTER(v)); }
   static KINGLET_INLINE Floats load(const float* x, int) noexcept { return *x; }
   KINGLET_INLINE void store(float* y, int) const noexcept { *y = v; }
 
@@ -146,32 +154,28 @@ struct Vectors<1> {
   using Bits = std::uint32_t;
   using Signed = std::int32_t;
   using Real = float;
-  using Bytes = std::uint8_t;
-  using SignedBytes = std::int8_t;
+  using Bytes = std::int8_t;
 };
 template <>
 struct Vectors<4> {
   using Bits __attribute__((vector_size(16))) = std::uint32_t;
   using Signed __attribute__((vector_size(16))) = std::int32_t;
   using Real __attribute__((vector_size(16))) = float;
-  using Bytes __attribute__((vector_size(4))) = std::uint8_t;
-  using SignedBytes __attribute__((vector_size(4))) = std::int8_t;
+  using Bytes __attribute__((vector_size(4))) = std::int8_t;
 };
 template <>
 struct Vectors<8> {
   using Bits __attribute__((vector_size(32))) = std::uint32_t;
   using Signed __attribute__((vector_size(32))) = std::int32_t;
   using Real __attribute__((vector_size(32))) = float;
-  using Bytes __attribute__((vector_size(8))) = std::uint8_t;
-  using SignedBytes __attribute__((vector_size(8))) = std::int8_t;
+  using Bytes __attribute__((vector_size(8))) = std::int8_t;
 };
 template <>
 struct Vectors<16> {
   using Bits __attribute__((vector_size(64))) = std::uint32_t;
   using Signed __attribute__((vector_size(64))) = std::int32_t;
   using Real __attribute__((vector_size(64))) = float;
-  using Bytes __attribute__((vector_size(16))) = std::uint8_t;
-  using SignedBytes __attribute__((vector_size(16))) = std::int8_t;
+  using Bytes __attribute__((vector_size(16))) = std::int8_t;
 };
 
 /// Lane by lane.
@@ -204,6 +208,11 @@ struct Integers {
     std::memcpy(&b, x, sizeof b);
     return b;
   }
+  static KINGLET_INLINE Integers bits_of(F f) noexcept {
+    Bits b;
+    std::memcpy(&b, &f, sizeof b);
+    return b;
+  }
   friend KINGLET_INLINE Integers operator+(Integers a, Integers b) noexcept { return a.v + b.v; }
   friend KINGLET_INLINE Integers operator-(Integers a, Integers b) noexcept { return a.v - b.v; }
   friend KINGLET_INLINE Integers operator*(Integers a, Integers b) noexcept { return a.v * b.v; }
@@ -218,21 +227,11 @@ struct Integers {
   }
 };
 
-/// y[i] = the low byte of (bits of x[i]) + shift, for the lanes of a register.
-template <class Isa>
-KINGLET_INLINE void store_low_bytes(Floats<Isa> x, std::uint32_t shift, std::int8_t* y) noexcept {
-  using Types = detail::Vectors<Floats<Isa>::size>;
-  typename Types::Bits b;
-  std::memcpy(&b, &x, sizeof b);
-  const auto bytes = detail::convert<typename Types::Bytes>(b + shift);
-  std::memcpy(y, &bytes, sizeof bytes);
-}
-
 /// The floats x[0], x[1], … of a register.
 template <class Isa>
 KINGLET_INLINE Floats<Isa> load_bytes(const std::int8_t* x) noexcept {
   using Types = detail::Vectors<Floats<Isa>::size>;
-  typename Types::SignedBytes bytes;
+  typename Types::Bytes bytes;
   std::memcpy(&bytes, x, sizeof bytes);
   const auto real = detail::convert<typename Types::Real>(bytes);
   Floats<Isa> f;
@@ -254,6 +253,20 @@ template <class Isa>
 KINGLET_INLINE void copy(int n, float* y, const float* x) noexcept {
   map<Isa>(
       n, y, [](auto v) { return v; }, x);
+}
+
+/// The lanes of a register joined by the tree of fold.
+template <class V, class Join>
+KINGLET_INLINE float join_lanes(V v, Join join) noexcept {
+  using One = Floats<isa::scalar>;
+  One lane[V::size];
+  v.store(&lane[0].v);
+  KINGLET_UNROLL
+  for (int half = V::size / 2; half > 0; half /= 2) {
+    KINGLET_UNROLL
+    for (int j = 0; j < half; ++j) lane[j] = join(lane[j], lane[j + half]);
+  }
+  return lane[0].v;
 }
 
 /// Left fold of f(acc, x[i]) from init in kLanes lanes (element i in lane i mod kLanes); then lanes
@@ -286,15 +299,7 @@ KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noe
     KINGLET_UNROLL
     for (int j = 0; j < half; ++j) acc[j] = join(acc[j], acc[j + half]);
   }
-  using One = Floats<isa::scalar>;
-  One lane[V::size];
-  acc[0].store(&lane[0].v);
-  KINGLET_UNROLL
-  for (int half = V::size / 2; half > 0; half /= 2) {
-    KINGLET_UNROLL
-    for (int j = 0; j < half; ++j) lane[j] = join(lane[j], lane[j + half]);
-  }
-  return lane[0].v;
+  return join_lanes(acc[0], join);
 }
 
 /// Σ x[i]

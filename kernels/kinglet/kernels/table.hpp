@@ -19,6 +19,7 @@ struct Kernels {
   static constexpr const char* isa = Isa::name;
   static constexpr auto gemm_f32 = &kernels::gemm_f32<Isa>;
   static constexpr auto gemm_s8 = &kernels::gemm_s8<Isa>;
+  static constexpr auto gemm_dynamic_s8 = &kernels::gemm_dynamic_s8<Isa>;
   static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
   static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
   static constexpr auto softmax_f32 = &kernels::softmax_f32<Isa>;
@@ -35,6 +36,7 @@ struct Kernels<isa::runtime> {
   const char* isa;
   decltype(&kernels::gemm_f32<isa::scalar>) gemm_f32;
   decltype(&kernels::gemm_s8<isa::scalar>) gemm_s8;
+  decltype(&kernels::gemm_dynamic_s8<isa::scalar>) gemm_dynamic_s8;
   decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
   decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
   decltype(&kernels::softmax_f32<isa::scalar>) softmax_f32;
@@ -49,9 +51,10 @@ struct Kernels<isa::runtime> {
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
   using K = Kernels<Isa>;
-  return {K::isa,           K::gemm_f32,    K::gemm_s8,        K::quantize_rows,
-          K::attention_f32, K::softmax_f32, K::layer_norm_f32, K::layer_norm_s8,
-          K::activate_f32,  K::add_f32,     K::embedding_f32,  K::embedding_s8};
+  return {K::isa,           K::gemm_f32,      K::gemm_s8,     K::gemm_dynamic_s8,
+          K::quantize_rows, K::attention_f32, K::softmax_f32, K::layer_norm_f32,
+          K::layer_norm_s8, K::activate_f32,  K::add_f32,     K::embedding_f32,
+          K::embedding_s8};
 }
 
 }  // namespace kinglet::kernels

@@ -30,46 +30,78 @@ namespace detail {
 template <int Accumulators, int Vectors>
 struct TileShape {
   static constexpr int rows = Accumulators / Vectors < 6 ? Accumulators / Vectors : 6;
+  static constexpr int vectors = Vectors;
 
-  /// Panels taken at once by a tile of `rows` rows: as many as there are accumulators for, a power
-  /// of two.
-  static KINGLET_INLINE constexpr int panels_at_once(int rows) noexcept {
+  /// Rows of the next strip when `left` are left. Six at a time, but neither five, which leave two
+  /// registers of twelve unused, nor one or two at the end, which cannot hide any latency; where
+  /// tiles are lower, as equal as can be.
+  static KINGLET_INLINE constexpr int height(int left) noexcept {
+    if (rows < 6) return left / ((left + rows - 1) / rows);
+    return left == 7 || left == 8 || left == 11 ? 4 : left < 6 ? left : 6;
+  }
+
+  static KINGLET_INLINE constexpr int last_height(int m) noexcept {
+    if (rows < 6 || m < 6) return height(m);
+    constexpr int kLast[] = {6, 3, 4, 3, 4, 3};
+    return kLast[m % 6];
+  }
+
+  /// Registers across a tile of `rows` rows: as many as there are accumulators for, of whole panels
+  /// or one and a half.
+  static KINGLET_INLINE constexpr int across(int rows) noexcept {
+    if (Vectors == 2 && 4 * rows > Accumulators && 3 * rows <= Accumulators) return 3;
     int panels = 1;
     while (2 * panels * rows * Vectors <= Accumulators && panels < 8) panels *= 2;
-    return panels;
+    return panels * Vectors;
+  }
+  /// Panels in a row of such tiles that begins and ends with a panel.
+  static KINGLET_INLINE constexpr int panels_at_once(int rows) noexcept {
+    return across(rows) % Vectors ? across(rows) : across(rows) / Vectors;
   }
 };
 
-/// Tiles of `Rows` rows over `count` panels, the widest first.
-template <class Shape, int Rows, int Panels, class Tile>
-KINGLET_INLINE void for_panels(int row, int p, int count, int fetched, const Tile& tile) noexcept {
-  for (; count >= Panels; p += Panels, count -= Panels)
-    tile.template run<Rows, Panels>(row, p, fetched);
-  if constexpr (Panels > 1) for_panels<Shape, Rows, Panels / 2>(row, p, count, fetched, tile);
+/// Tiles of `Rows` rows over `count` registers from register v of the first panel on, the widest
+/// tiles first; each fetches a panel `ahead` of its first one.
+template <class Shape, int Rows, int Across, class Tile>
+KINGLET_INLINE void for_columns(int row, int v, int count, int ahead, const Tile& tile) noexcept {
+  for (; count >= Across; v += Across, count -= Across)
+    tile.template run<Rows, Across>(row, v, v / Shape::vectors + ahead);
+  constexpr int kNext = Across == 3 ? 2 : Across / 2;
+  if constexpr (kNext >= Shape::vectors || (kNext == 1 && Shape::across(Rows) == 3))
+    for_columns<Shape, Rows, kNext>(row, v, count, ahead, tile);
 }
 
 template <class Shape, int Rows, class Tile>
-KINGLET_INLINE void for_strip(int rows, int row, int p, int count, int fetched,
+KINGLET_INLINE void for_strip(int rows, int row, int v, int count, int ahead,
                               const Tile& tile) noexcept {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return for_strip<Shape, Rows - 1>(rows, row, p, count, fetched, tile);
+    if (rows < Rows) return for_strip<Shape, Rows - 1>(rows, row, v, count, ahead, tile);
   }
-  for_panels<Shape, Rows, Shape::panels_at_once(Rows)>(row, p, count, fetched, tile);
+  for_columns<Shape, Rows, Shape::across(Rows)>(row, v, count, ahead, tile);
 }
 
-/// The loop nest drawn above over m rows and `count` panels. tile.run<Rows, Panels>(row, p, fetched)
-/// computes Rows × Panels·16 outputs from row `row` and panel p on; meanwhile it may fetch panel
-/// `fetched` into L2: if there are enough strips, each of the first ones gets one of the next group.
+/// Bytes of panels that all strips read before the next ones: with the rows of a they stay in L2.
+inline constexpr int kGroupBytes = 256 << 10;
+
+/// The loop nest drawn above over m rows and `panels` panels of `bytes` each. tile.run<Rows,
+/// Across>(row, v, fetched) computes Rows × Across registers of outputs from row `row` on and from
+/// register v on, Shape::vectors to a panel; meanwhile it may fetch panel `fetched`: one of the
+/// next group or, where there is none to fetch, its own.
 template <class Shape, class Tile>
-KINGLET_INLINE void for_tiles(int m, int count, const Tile& tile) noexcept {
-  const int strips = (m + Shape::rows - 1) / Shape::rows;
-  const int group = strips > 0 ? Shape::panels_at_once(m / strips) : 1;
-  for (int p = 0; p < count; p += group) {
-    const int here = count - p < group ? count - p : group;
-    for (int s = 0, row = 0; s < strips; ++s) {
-      const int rows = (m - row) / (strips - s);
-      const int fetched = strips >= group && s < group && p + group + s < count ? p + group + s : p;
-      for_strip<Shape, Shape::rows>(rows, row, p, here, fetched, tile);
+KINGLET_INLINE void for_tiles(int m, int panels, int bytes, const Tile& tile) noexcept {
+  if (m <= 0) return;
+  const int first = Shape::panels_at_once(Shape::height(m));
+  const int last = Shape::panels_at_once(Shape::last_height(m));
+  const int wide = first > last ? first : last;
+  const int fit = kGroupBytes / bytes;
+  const int group = fit > wide ? fit / wide * wide : wide;
+  for (int p = 0; p < panels; p += group) {
+    const int here = panels - p < group ? panels - p : group;
+    for (int s = 0, row = 0; row < m; ++s) {
+      const int rows = Shape::height(m - row);
+      const bool fetch = s < Shape::panels_at_once(rows) && rows < m && p + 2 * group <= panels;
+      for_strip<Shape, Shape::rows>(rows, row, p * Shape::vectors, here * Shape::vectors,
+                                    fetch ? group + s : 0, tile);
       row += rows;
     }
   }
