@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernels/check.hpp"
+#include "kernels/attended.hpp"
 #include "reference/attention.hpp"
 
 using namespace kinglet;
@@ -12,6 +12,7 @@ struct Problem {
   int m, n, d;
   bool probs = true, in_place = false;
   float spread = 1.0f;  ///< size of q: large ones give sharp probabilities
+  Mask mask = {};
 };
 
 constexpr float kScale = 0.3f;
@@ -26,8 +27,8 @@ std::vector<float> run(const Table& table, const Problem& p, const Guarded& q, c
   Guarded scratch(1, size, size);
   const Guarded& queries = p.in_place ? y : q;
   table.attention_f32(p.m, p.n, p.d, queries.data(), queries.ld(), k.data(), k.ld(), v.data(),
-                      v.ld(), kScale, y.data(), y.ld(), p.probs ? probs.data() : nullptr,
-                      p.probs ? probs.ld() : 0, scratch.data());
+                      v.ld(), in_use(p.mask), kScale, y.data(), y.ld(),
+                      p.probs ? probs.data() : nullptr, p.probs ? probs.ld() : 0, scratch.data());
   CHECK(y.guards_intact());
   CHECK(probs.guards_intact());
   CHECK(scratch.guards_intact());
@@ -39,27 +40,33 @@ std::vector<float> run(const Table& table, const Problem& p, const Guarded& q, c
   return out;
 }
 
-/// A score is off by γ_d·scale·Σ|q||k| from its chain and 2u·|score| from the scale; e^score by
-/// that, relatively, and by 2 ulp of exp; numerator and denominator each by as much; the sum of n
-/// terms in 32 lanes by γ(n/32 + 5); the products with v by γ_n·Σ p|v|; the last divisions by 3u.
+std::vector<float> run(const Table& table, const Problem& p, const Attended& in) {
+  return run(table, p, in.q, in.k, in.v);
+}
+
+/// A score is off by γ_(d+3)·scale·Σ|q||k| from its chain and from scale·log2 e, which joins k; the
+/// difference from the maximum by u·|score| for each of the two; e^score by that, relatively, and by
+/// 2 ulp of exp2; numerator and denominator each by as much; the sum of n terms in 32 lanes by
+/// γ(n/32 + 5); the products with v by γ_n·Σ p|v|; the last divisions by 3u.
 void check(const Problem& p) {
   CAPTURE(p.m);
   CAPTURE(p.n);
   CAPTURE(p.d);
-  const Guarded q(p.m, p.d, p.d + 4, Random(1), p.spread), k(p.n, p.d, p.d + 3, Random(2)),
-      v(p.n, p.d, p.d + 2, Random(3));
-  on_every_isa([&](const Table& table) { return run(table, p, q, k, v); },
+  const Attended in(p.m, p.n, p.d, p.spread, p.mask);
+  const std::uint8_t* mask = in_use(p.mask);
+  on_every_isa([&](const Table& table) { return run(table, p, in); },
                [&](const Table&, const std::vector<float>& values) {
                  int wrong = 0;
                  const float* y = values.data();
                  const float* probs = y + static_cast<std::ptrdiff_t>(p.m) * p.d;
                  for (int r = 0; r < p.m; ++r) {
-                   const auto row =
-                       reference::attention_row(p.n, p.d, q.row(r), k.data(), k.ld(), v.data(),
-                                                v.ld(), static_cast<double>(kScale));
+                   const auto row = reference::attention_row(p.n, p.d, in.q.row(r), in.k.data(),
+                                                             in.k.ld(), in.v.data(), in.v.ld(),
+                                                             mask, static_cast<double>(kScale));
                    double off = 0;
                    for (std::size_t j = 0; j < row.scores.size(); ++j) {
-                     off = std::max(off, roundings(p.d) * row.score_magnitudes[j] +
+                     if (mask && mask[j] == 0) continue;
+                     off = std::max(off, roundings(p.d + 3) * row.score_magnitudes[j] +
                                              2 * kU * std::fabs(row.scores[j]));
                    }
                    const double relative = std::expm1(4 * off) + roundings(p.n / 32.0 + 5 + 8 + 3);
@@ -107,18 +114,17 @@ TEST_CASE("attention_f32 may write over its queries, and probabilities are optio
 TEST_CASE(
     "attention_f32 gives a query the same bits alone, in a batch, with and without probabilities") {
   const Problem p{29, 50, 24};
-  const Guarded q(p.m, p.d, p.d, Random(1)), k(p.n, p.d, p.d, Random(2)),
-      v(p.n, p.d, p.d, Random(3));
+  const Attended in(p.m, p.n, p.d, p.spread, p.mask);
   for (int i = 0; i < kernels::count(); ++i) {
     const Table& table = kernels::at(i);
     const std::string isa = table.isa;
     CAPTURE(isa);
-    const std::vector<float> whole = run(table, p, q, k, v);
+    const std::vector<float> whole = run(table, p, in);
     for (int r = 0; r < p.m; ++r) {
       Guarded one(1, p.d, p.d);
-      std::copy(q.row(r), q.row(r) + p.d, one.data());
+      std::copy(in.q.row(r), in.q.row(r) + p.d, one.data());
       const auto first = whole.begin() + static_cast<std::ptrdiff_t>(r) * p.d;
-      CHECK(same_bits(run(table, {1, p.n, p.d, false, false}, one, k, v),
+      CHECK(same_bits(run(table, {1, p.n, p.d, false, false}, one, in.k, in.v),
                       std::vector<float>(first, first + p.d)));
     }
   }
@@ -126,11 +132,59 @@ TEST_CASE(
 
 TEST_CASE("attention_f32 of large scores stays finite") {
   const Problem p{4, 33, 16, true, false, 1e6f};
-  const Guarded q(p.m, p.d, p.d, Random(1), p.spread), k(p.n, p.d, p.d, Random(2)),
-      v(p.n, p.d, p.d, Random(3));
-  on_every_isa([&](const Table& table) { return run(table, p, q, k, v); },
+  const Attended in(p.m, p.n, p.d, p.spread, p.mask);
+  on_every_isa([&](const Table& table) { return run(table, p, in); },
                [&](const Table&, const std::vector<float>& values) {
                  CHECK(std::all_of(values.begin(), values.end(),
                                    [](float x) { return std::fabs(x) <= 1.0f; }));
                });
+}
+
+TEST_CASE("attention_f32 is within the rounding bound under a mask, whatever it hides") {
+  for (int n : {2, 15, 17, 33, 64}) {
+    for (const auto& mask : masks(n)) {
+      check({7, n, 11, true, false, 1.0f, mask});
+      check({25, n, 32, true, true, 1.0f, mask});
+    }
+  }
+}
+
+TEST_CASE("attention_f32 gives the bits that it gives without the masked keys, and 0 for those") {
+  for (int n : {2, 16, 17, 40, 65}) {
+    for (const auto& mask : masks(n)) {
+      for (int d : {10, 64}) {
+        CAPTURE(n);
+        CAPTURE(d);
+        const Problem p{9, n, d, true, false, 1.0f, mask};
+        const Attended in(p.m, p.n, p.d, p.spread, p.mask);
+        const Attended shown = in.without_masked();
+        const Problem rest{p.m, shown.n, d};
+        for (int i = 0; i < kernels::count(); ++i) {
+          const Table& table = kernels::at(i);
+          const std::string isa = table.isa;
+          CAPTURE(isa);
+          std::vector<float> expected = run(table, rest, shown);
+          std::vector<float> probs(expected.begin() + p.m * d, expected.end());
+          expected.resize(static_cast<std::size_t>(p.m * d));
+          for (auto from = probs.begin(); from != probs.end();) {
+            for (const std::uint8_t live : mask) expected.push_back(live ? *from++ : 0.0f);
+          }
+          CHECK(same_bits(run(table, p, in), expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("attention_f32 under a mask that hides nothing gives the bits of no mask") {
+  Problem p{13, 37, 24};
+  const Attended in(p.m, p.n, p.d, p.spread, p.mask);
+  for (int i = 0; i < kernels::count(); ++i) {
+    const std::string isa = kernels::at(i).isa;
+    CAPTURE(isa);
+    p.mask.clear();
+    const std::vector<float> expected = run(kernels::at(i), p, in);
+    p.mask.assign(37, 1);
+    CHECK(same_bits(run(kernels::at(i), p, in), expected));
+  }
 }

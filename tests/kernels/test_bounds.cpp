@@ -105,8 +105,22 @@ TEST_CASE("attention_f32 stays inside its arguments") {
       for (int n : {1, 15, 16, 17, 40}) {
         for (int d : {1, 8, 11, 64}) {
           table.attention_f32(m, n, d, fenced(size(m, d)), d, fenced(size(n, d)), d,
-                              fenced(size(n, d)), d, 0.5f, fenced(size(m, d)), d,
+                              fenced(size(n, d)), d, nullptr, 0.5f, fenced(size(m, d)), d,
                               fenced(size(m, n)), n, fenced(kernels::attention_scratch_f32(n, d)));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention_s8 stays inside its arguments") {
+  for_each_isa_and_fence([](const Table& table, Fences& fenced) {
+    for (int m : {1, 6, 33}) {
+      for (int n : {1, 15, 16, 17, 70}) {
+        for (int d : {1, 8, 11, 64}) {
+          table.attention_s8(m, n, d, fenced(size(m, d)), d, fenced(size(n, d)), d,
+                             fenced(size(n, d)), d, nullptr, 0.5f, fenced(size(m, d)), d,
+                             fenced(kernels::attention_scratch_s8(n, d) / sizeof(float)));
         }
       }
     }

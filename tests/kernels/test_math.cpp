@@ -63,6 +63,26 @@ TEST_CASE("exp underflows to zero, overflows to infinity and keeps NaN") {
   CHECK(std::isnan(exp(Lane(kNan)).v));
 }
 
+TEST_CASE("exp2 is within 1 ulp") {
+  const double w = worst([](Lane x) { return exp2(x); }, [](double x) { return std::exp2(x); },
+                         -126.0f, 127.49f);
+  CHECK(w <= 1.0);
+}
+
+TEST_CASE("exp2 gives powers of 2 exactly, underflows to zero and keeps NaN") {
+  for (int n = -126; n < 128; ++n)
+    CHECK(exp2(Lane(static_cast<float>(n))).v == std::ldexp(1.0f, n));
+  CHECK(exp2(Lane(-kInf)).v == 0.0f);
+  CHECK(exp2(Lane(-126.25f)).v == 0.0f);
+  CHECK(exp2(Lane(-1e30f)).v == 0.0f);
+  // Whatever a NaN carries in its low bits.
+  for (std::uint32_t bits = 0x7fc00000u; bits < 0x7fc00000u + 1024; ++bits) {
+    float nan;
+    std::memcpy(&nan, &bits, sizeof nan);
+    CHECK(std::isnan(exp2(Lane(nan)).v));
+  }
+}
+
 TEST_CASE("erf is within 5 ulp, odd and never above 1") {
   const double w =
       worst([](Lane x) { return erf(x); }, [](double x) { return std::erf(x); }, -kInf, kInf);

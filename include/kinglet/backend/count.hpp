@@ -37,7 +37,7 @@ class Count {
   }
 
   void attention(ConstMatrix, ConstMatrix, ConstMatrix, const Ragged& queries, const Ragged& keys,
-                 int heads, float, Matrix y, Probs* probs) noexcept {
+                 int heads, float, Matrix y, Probs* probs, const std::uint8_t* = nullptr) noexcept {
     ArenaScope scope(arena_);
     take_attention_scratch(arena_, threads_, heads, y.cols / heads, queries, keys,
                            probs != nullptr);

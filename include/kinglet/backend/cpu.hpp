@@ -48,7 +48,8 @@ class Cpu {
   }
 
   void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const Ragged& queries,
-                 const Ragged& keys, int heads, float scale, Matrix y, Probs* probs) noexcept {
+                 const Ragged& keys, int heads, float scale, Matrix y, Probs* probs,
+                 const std::uint8_t* mask = nullptr) noexcept {
     const int d = y.cols / heads;
     ArenaScope scope(arena_);
     const AttentionScratch scratch = take_attention_scratch(arena_, parallel_.threads, heads, d,
@@ -58,7 +59,8 @@ class Cpu {
       const int row = queries.start_of(sequence), key = keys.start_of(sequence);
       const int m = queries.length_of(sequence), n = keys.length_of(sequence);
       kernels_.attention_f32(m, n, d, q.row(row) + h * d, q.ld, k.row(key) + h * d, k.ld,
-                             v.row(key) + h * d, v.ld, scale, y.row(row) + h * d, y.ld, p, n,
+                             v.row(key) + h * d, v.ld, mask ? mask + key : nullptr, scale,
+                             y.row(row) + h * d, y.ld, p, n,
                              scratch.heads + static_cast<std::size_t>(worker) * worker_scratch);
     };
     if (probs == nullptr) {

@@ -7,7 +7,8 @@
 //   linear(w, x, y [, activation, residual])       y = act(x·Wᵀ + b) + residual
 //   layer_norm(norm, x, y)                         y may be x
 //   embed(table, ids, y [, accumulate])            y[r] (+)= table[ids[r]]
-//   attention(q, k, v, queries, keys, heads, scale, y, probs)
+//   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
+//                                                  mask: a byte a row of k, 0: no query sees it
 //   softmax(x, y)   copy(x, y)   add(x, y)   zero(y)       add: y += x
 
 #include <cstdint>

@@ -1,11 +1,10 @@
 #pragma once
-// One head. K and V are packed into panels in scratch, where both products are the tiles of
-// gemm_f32.hpp:
+// One head. K and V are packed into panels in scratch, where both products are gemm_f32:
 //
-//     pack K (n, d) as panels of 16 keys, V as panels of 16 columns
+//     pack scale·K (n, d) as panels of 16 keys and V as panels of 16 columns, masked keys left out
 //     for each block of kQueryRows rows of q
 //       s = q·Kᵀ             (rows, n) in scratch
-//       s = exp(scale·(s − max s)), Σ s        row by row
+//       s = 2^(s − max s), Σ s
 //       y = s·V / Σ s
 
 #include <kinglet/kernels/gemm_f32.hpp>
@@ -15,19 +14,82 @@ namespace kinglet::kernels {
 
 namespace detail {
 
-/// Rows of q whose scores are held at once: whole tiles on every ISA; at n = 160 half of an L1.
-inline constexpr int kQueryRows = 24;
+/// Rows of q whose scores are held at once: whole groups of exp_rows on every ISA; at n = 160 two
+/// thirds of an L1.
+inline constexpr int kQueryRows = 32;
 
-/// panels[p][kk][j] = v[kk][16p + j], zero from column d on
+/// The keys that are not masked, in their order.
+struct LiveKeys {
+  const std::uint8_t* mask;  ///< 0: masked; null: none is
+  int key = 0;
+
+  KINGLET_INLINE int next() noexcept {
+    while (mask && mask[key] == 0) ++key;
+    return key++;
+  }
+};
+
+KINGLET_INLINE int live_keys(int n, const std::uint8_t* mask) noexcept {
+  if (mask == nullptr) return n;
+  int live = 0;
+  for (int j = 0; j < n; ++j) live += mask[j] != 0;
+  return live;
+}
+
+/// panels[p][kk][j] = factor·k[16p + j][kk] of the n live keys, the last one repeated. Squares of
+/// V::size × V::size are transposed in registers; the last columns of a row are taken from as far
+/// left as makes a square.
 template <class Isa>
-KINGLET_INLINE void pack_columns(int n, int d, const float* v, int ldv, float* panels) noexcept {
-  for (int first = 0; first < d; first += kPanel) {
-    const int wide = d - first < kPanel ? d - first : kPanel;
-    for (int kk = 0; kk < n; ++kk, panels += kPanel) {
-      copy<Isa>(wide, panels, v + static_cast<std::ptrdiff_t>(kk) * ldv + first);
-      for (int j = wide; j < kPanel; ++j) panels[j] = 0.0f;
+KINGLET_INLINE void pack_keys(int n, int d, const float* k, int ldk, LiveKeys live, float factor,
+                              float* panels) noexcept {
+  using V = Floats<Isa>;
+  constexpr int kSize = V::size;
+  const float* rows[kPanel];
+  for (int first = 0; first < n;
+       first += kPanel, panels += static_cast<std::ptrdiff_t>(d) * kPanel) {
+    for (int j = 0; j < kPanel; ++j) {
+      rows[j] = first + j < n ? k + static_cast<std::ptrdiff_t>(live.next()) * ldk : rows[j - 1];
+    }
+    if (d < kSize) {
+      for (int kk = 0; kk < d; ++kk) {
+        for (int j = 0; j < kPanel; ++j) panels[kk * kPanel + j] = rows[j][kk] * factor;
+      }
+      continue;
+    }
+    for (int kk = 0; kk < d; kk += kSize) {
+      const int column = kk < d - kSize ? kk : d - kSize;
+      for (int j = 0; j < kPanel; j += kSize) {
+        V square[kSize];
+        KINGLET_UNROLL
+        for (int i = 0; i < kSize; ++i) square[i] = V::load(rows[j + i] + column) * V(factor);
+        transpose<Isa>(square);
+        KINGLET_UNROLL
+        for (int i = 0; i < kSize; ++i) square[i].store(panels + (column + i) * kPanel + j);
+      }
     }
   }
+}
+
+/// panels[p][kk][j] = v[kk][16p + j] of the n live keys, zero from column d on
+template <class Isa>
+KINGLET_INLINE void pack_values(int n, int d, const float* v, int ldv, LiveKeys live,
+                                float* panels) noexcept {
+  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(n) * kPanel;
+  for (int kk = 0; kk < n; ++kk, panels += kPanel) {
+    const float* row = v + static_cast<std::ptrdiff_t>(live.next()) * ldv;
+    float* to = panels;
+    int left = d;
+    for (; left >= kPanel; left -= kPanel, row += kPanel, to += pitch) copy<Isa>(kPanel, to, row);
+    if (left > 0) {
+      copy<Isa>(left, to, row);
+      for (int j = left; j < kPanel; ++j) to[j] = 0.0f;
+    }
+  }
+}
+
+/// The probabilities of the live keys, spread over all n keys in place; those of masked keys are 0.
+KINGLET_INLINE void spread(int n, int live, const std::uint8_t* mask, float* probs) noexcept {
+  for (int j = n; j-- > 0;) probs[j] = mask[j] == 0 ? 0.0f : probs[--live];
 }
 
 }  // namespace detail
@@ -38,57 +100,57 @@ KINGLET_INLINE constexpr std::size_t attention_scratch_f32(int n, int d) noexcep
 }
 
 /// y = softmax(scale · q·kᵀ) · v                        (Vaswani et al. 2017, eq. 1)
-/// shapes    q (m, d)   k, v (n, d)   y (m, d)   probs (m, n) or null
+/// shapes    q (m, d)   k, v (n, d)   mask (n), 0 for a masked key, or null   y (m, d)
+///           probs (m, n) or null
 /// layout    rows contiguous, ld* in elements
-/// requires  m ≥ 0, n, d > 0, scale > 0; y may be q; otherwise outputs and scratch overlap nothing
-/// numerics  f32; row maximum subtracted; y = (Σ e·v) / Σ e, probs = e / Σ e; a row's bits depend
-///           on no other row; same bits on every ISA with FMA
+/// requires  m ≥ 0, n, d > 0, scale > 0; a key that is not masked; y may be q; otherwise outputs and
+///           scratch overlap nothing
+/// numerics  f32; scale joins k; row maximum subtracted; y = (Σ e·v) / Σ e, probs = e / Σ e; a row's
+///           bits depend on no other row; same bits on every ISA with FMA. A masked key is as good as
+///           absent: its k and v are not read, its probability is 0, and y and the other
+///           probabilities have the bits that they have without it
 /// memory    attention_scratch_f32(n, d) floats of scratch, up to 6 kB of stack
 /// oracle    tests/reference/attention.hpp
 template <class Isa>
 void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k, int ldk,
-                   const float* v, int ldv, float scale, float* y, int ldy, float* probs,
-                   int ld_probs, float* scratch) noexcept {
+                   const float* v, int ldv, const std::uint8_t* mask, float scale, float* y,
+                   int ldy, float* probs, int ld_probs, float* scratch) noexcept {
   KINGLET_ASSERT(m >= 0 && n > 0 && d > 0 && scale > 0);
+  const int live = detail::live_keys(n, mask);
+  KINGLET_ASSERT(live > 0);
   float* const keys = scratch;
-  float* const values = keys + panels_size_f32(n, d);
-  float* const s = values + panels_size_f32(d, n);
-  const int lds = panels_of(n) * kPanel;
-  detail::pack_panels<Isa>(n, d, k, ldk, keys);
-  detail::pack_columns<Isa>(n, d, v, ldv, values);
+  float* const values = keys + panels_size_f32(live, d);
+  float* const s = values + panels_size_f32(d, live);
+  const int lds = panels_of(live) * kPanel;
+  detail::pack_keys<Isa>(live, d, k, ldk, {mask}, scale * detail::kLog2e, keys);
+  detail::pack_values<Isa>(live, d, v, ldv, {mask}, values);
+  // Added to the scores of the last panel; 2^-inf = 0 joins no sum.
+  float outside[kPanel];
+  for (int j = 0; j < kPanel; ++j)
+    outside[j] = lds - kPanel + j < live ? 0.0f : -std::numeric_limits<float>::infinity();
+
   for (int first = 0; first < m; first += detail::kQueryRows) {
     const int block = m - first < detail::kQueryRows ? m - first : detail::kQueryRows;
-    detail::for_tiles_f32<Isa>(block, n, d, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys,
-                               [&](int row, int rows, int column, int columns, const float* t) {
-                                 for (int r = 0; r < rows; ++r) {
-                                   copy<Isa>(columns, s + (row + r) * lds + column,
-                                             t + r * columns);
-                                 }
-                               });
-    float inverse[detail::kQueryRows];
-    for (int r = 0; r < block; ++r) {
-      float* e = s + r * lds;
-      for (int j = n; j < lds; ++j)
-        e[j] = -std::numeric_limits<float>::infinity();  // e^-inf = 0 joins no sum
-      const float norm = 1.0f / detail::exp_row<Isa>(lds, e, scale, e);
-      inverse[r] = norm;
-      if (probs) {
-        float* row = probs + static_cast<std::ptrdiff_t>(first + r) * ld_probs;
-        map<Isa>(
-            n, row, [=](auto x) { return x * norm; }, e);
-      }
+    gemm_f32<Isa>(block, lds, d, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys, {}, s,
+                  lds);
+    for (int r = 0; live < lds && r < block; ++r) {
+      float* last = s + (r + 1) * lds - kPanel;
+      map<Isa>(
+          kPanel, last, [](auto a, auto b) { return a + b; }, last, outside);
     }
-    detail::for_tiles_f32<Isa>(
-        block, d, n, s, lds, values,
-        [&](int row, int rows, int column, int columns, const float* t) {
-          const int inside = d - column < columns ? d - column : columns;
-          for (int r = 0; r < rows; ++r) {
-            const float norm = inverse[row + r];
-            float* out = y + static_cast<std::ptrdiff_t>(first + row + r) * ldy + column;
-            map<Isa>(
-                inside, out, [=](auto x) { return x * norm; }, t + r * columns);
-          }
-        });
+    float inverse[detail::row_results(detail::kQueryRows)];
+    detail::exp_rows<Isa, false>(block, lds, s, lds, s, lds, inverse);
+    for (int r = 0; probs && r < block; ++r) {
+      float* row = probs + static_cast<std::ptrdiff_t>(first + r) * ld_probs;
+      detail::scale<Isa>(live, inverse[r], s + r * lds, row);
+      if (mask) detail::spread(n, live, mask, row);
+    }
+    float* const rows = y + static_cast<std::ptrdiff_t>(first) * ldy;
+    gemm_f32<Isa>(block, d, live, s, lds, values, {}, rows, ldy);
+    for (int r = 0; r < block; ++r) {
+      float* row = rows + static_cast<std::ptrdiff_t>(r) * ldy;
+      detail::scale<Isa>(d, inverse[r], row, row);
+    }
   }
 }
 

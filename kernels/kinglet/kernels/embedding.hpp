@@ -46,13 +46,13 @@ void embedding_s8(int rows, int n, const std::int32_t* ids, const std::int8_t* t
     int i = 0;
     for (; i <= n - V::size; i += V::size) {
       const V start = accumulate ? V::load(y + i) : V(0.0f);
-      fma(load_bytes<Isa>(row + i), s, start).store(y + i);
+      fma(V::load_bytes(row + i), s, start).store(y + i);
     }
     if (i < n) {
       std::int8_t bytes[V::size] = {};
       for (int j = 0; i + j < n; ++j) bytes[j] = row[i + j];
       const V start = accumulate ? V::load(y + i, n - i) : V(0.0f);
-      fma(load_bytes<Isa>(bytes), s, start).store(y + i, n - i);
+      fma(V::load_bytes(bytes), s, start).store(y + i, n - i);
     }
   }
 }

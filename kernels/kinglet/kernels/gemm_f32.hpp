@@ -70,14 +70,61 @@ struct Epilogue {
 
 namespace detail {
 
+/// Where the sums of a tile go, with bias and residual, each of which may be null.
+struct TileOut {
+  float* y;
+  std::ptrdiff_t ldy;
+  const float* bias;
+  const float* residual;
+  std::ptrdiff_t ld_residual;
+};
+
+/// The rest of an epilogue: sums go straight to c if nothing but bias and residual is added to them
+/// and all columns exist; otherwise through t, in L1.
+struct TileTarget {
+  bool done;
+  TileOut out;   ///< what the tile itself does
+  TileOut rest;  ///< what finish does
+
+  KINGLET_INLINE TileTarget(const Epilogue& e, int row, int first, bool whole, int columns,
+                            float* t, float* c, int ldc) noexcept
+      : done(whole && e.act == Activation::none) {
+    const float* const bias = e.bias ? e.bias + first : nullptr;
+    const float* const residual =
+        e.residual ? e.residual + static_cast<std::ptrdiff_t>(row) * e.ld_residual + first
+                   : nullptr;
+    rest = {c + static_cast<std::ptrdiff_t>(row) * ldc + first, ldc, nullptr, residual,
+            e.ld_residual};
+    out = done ? TileOut{rest.y, ldc, bias, residual, e.ld_residual}
+               : TileOut{t, columns, bias, nullptr, 0};
+  }
+
+  /// y = act(t) + residual for the first `inside` columns.
+  template <class Isa>
+  KINGLET_INLINE void finish(Activation act, int rows, int inside, int columns,
+                             float* t) const noexcept {
+    const auto add = [](auto u, auto v) { return u + v; };
+    if (act != Activation::none && rest.residual) activate_f32<Isa>(act, rows * columns, t, t);
+    for (int r = 0; r < rows && inside > 0; ++r) {
+      float* const y = rest.y + r * rest.ldy;
+      const float* const x = t + r * columns;
+      if (rest.residual) {
+        map<Isa>(inside, y, add, x, rest.residual + r * rest.ld_residual);
+      } else {
+        activate_f32<Isa>(act, inside, x, y);
+      }
+    }
+  }
+};
+
 /// Registers across a panel.
 template <class Isa>
 inline constexpr int kVectors = kPanel / Floats<Isa>::size;
 
 template <class Isa>
-using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>>;
+using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>, 4>;
 
-/// How far ahead weights are fetched, in floats: four lines. Eight of several panels would share too
+/// How far ahead weights are fetch, in floats: four lines. Eight of several panels would share too
 /// few sets of L1 where k is a multiple of 64.
 inline constexpr int kAhead = 64;
 
@@ -86,10 +133,10 @@ inline constexpr int kAhead = 64;
 /// meanwhile. Up to four rows take as long as the memory does: they fetch all their own panels.
 template <class Isa, int Rows, int Across, int First>
 KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
-                               const float* next, const float* bias, float* y,
-                               std::ptrdiff_t ldy) noexcept {
+                               const char* next, int next_step, const TileOut& out) noexcept {
   using V = Floats<Isa>;
   constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
+  constexpr int kAheadPanels = kVectors<Isa> == 1 ? 0 : kPanels;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
   V acc[Rows][Across];
   KINGLET_UNROLL
@@ -101,15 +148,15 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(y + r * ldy + j, 1);
+    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(out.y + r * out.ldy + j, 1);
   }
   for (int kk = 0; kk < k; ++kk, panels += kPanel) {
     if constexpr (Rows > 4 || kVectors<Isa> == 1) {
-      __builtin_prefetch(next + static_cast<std::ptrdiff_t>(kk) * kPanel + kAhead);
-    } else {
-      KINGLET_UNROLL
-      for (int j = 0; j < kPanels; ++j) __builtin_prefetch(panels + j * pitch + kAhead);
+      __builtin_prefetch(next, 0, 2);
+      next += next_step;
     }
+    KINGLET_UNROLL
+    for (int j = 0; j < kAheadPanels; ++j) __builtin_prefetch(panels + j * pitch + kAhead);
     const auto panel = [=](int j) {
       return V::load(panels + (First + j) / kVectors<Isa> * pitch +
                      (First + j) % kVectors<Isa> * V::size);
@@ -143,74 +190,36 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) acc[r][j].keep();
   }
+  const TileOut o = out;
   KINGLET_UNROLL
   for (int j = 0; j < Across; ++j) {
-    const V b = bias ? V::load(bias + j * V::size) : V(0.0f);
+    const int column = j * V::size;
+    const V b = o.bias ? V::load(o.bias + column) : V(0.0f);
     KINGLET_UNROLL
-    for (int r = 0; r < Rows; ++r)
-      (bias ? acc[r][j] + b : acc[r][j]).store(y + r * ldy + j * V::size);
+    for (int r = 0; r < Rows; ++r) {
+      V sum = o.bias ? acc[r][j] + b : acc[r][j];
+      if (o.residual) sum = sum + V::load(o.residual + r * o.ld_residual + column);
+      sum.store(o.y + r * o.ldy + column);
+    }
   }
 }
 
 /// The tile of `Across` registers from register v of the panels on.
 template <class Isa, int Rows, int Across>
 KINGLET_INLINE void multiply(int k, const float* a, int lda, const float* panels, int v,
-                             int fetched, const float* bias, float* y,
-                             std::ptrdiff_t ldy) noexcept {
+                             Fetch fetch, const TileOut& out) noexcept {
   constexpr int kV = kVectors<Isa>;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
   const float* const from = panels + v / kV * pitch;
-  const float* const next = panels + fetched * pitch;
+  const char* const next = reinterpret_cast<const char*>(panels + fetch.panel * pitch +
+                                                         static_cast<std::ptrdiff_t>(k) * kPanel *
+                                                             fetch.slice / fetch.slices);
+  const int step = fetch.step();
   if constexpr (Across % kV != 0) {  // a panel and a half, or what is left of two
     static_assert(kV == 2);
-    if (v % kV == 1) return tile_f32<Isa, Rows, Across, 1>(k, a, lda, from, next, bias, y, ldy);
+    if (v % kV == 1) return tile_f32<Isa, Rows, Across, 1>(k, a, lda, from, next, step, out);
   }
-  tile_f32<Isa, Rows, Across, 0>(k, a, lda, from, next, bias, y, ldy);
-}
-
-/// One product with f32 panels, for for_tiles; finish(row, rows, column, columns, t) gets the sums of
-/// rows × columns outputs, contiguous in t, which it may overwrite. Columns up to the end of the last
-/// panel are among them.
-template <class Isa, class Finish>
-struct TilesF32 {
-  int k;
-  const float* a;
-  int lda;
-  const float* panels;
-  const Finish& finish;
-
-  template <int Rows, int Across>
-  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
-    constexpr int kColumns = Across * Floats<Isa>::size;
-    float t[Rows * kColumns];
-    multiply<Isa, Rows, Across>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels, v,
-                                fetched, nullptr, t, kColumns);
-    finish(row, Rows, v * Floats<Isa>::size, kColumns, t);
-  }
-};
-
-template <class Isa, class Finish>
-KINGLET_INLINE void for_tiles_f32(int m, int n, int k, const float* a, int lda, const float* panels,
-                                  const Finish& finish) noexcept {
-  const TilesF32<Isa, Finish> tiles{k, a, lda, panels, finish};
-  for_tiles<ShapeF32<Isa>>(m, panels_of(n), k * kPanel * 4, tiles);
-}
-
-/// y = act(t) + residual for a tile of `cols` columns, of which `inside` exist; t is overwritten.
-template <class Isa>
-KINGLET_INLINE void finish_tile(int row, int rows, int first, int cols, int inside, float* t,
-                                const Epilogue& epilogue, float* y, int ldc) noexcept {
-  if (epilogue.act != Activation::none) activate_f32<Isa>(epilogue.act, rows * cols, t, t);
-  const auto add = [](auto u, auto v) { return u + v; };
-  for (int r = 0; r < rows; ++r, t += cols, y += ldc) {
-    if (epilogue.residual) {
-      map<Isa>(
-          inside, y, add, t,
-          epilogue.residual + static_cast<std::ptrdiff_t>(row + r) * epilogue.ld_residual + first);
-    } else {
-      copy<Isa>(inside, y, t);
-    }
-  }
+  tile_f32<Isa, Rows, Across, 0>(k, a, lda, from, next, step, out);
 }
 
 /// One call of gemm_f32, for for_tiles.
@@ -225,18 +234,15 @@ struct GemmF32 {
   int ldc;
 
   template <int Rows, int Across>
-  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
+  KINGLET_INLINE void run(int row, int v, Fetch fetch) const noexcept {
     constexpr int kColumns = Across * Floats<Isa>::size;
     const int first = v * Floats<Isa>::size;
     const int inside = n - first < kColumns ? n - first : kColumns;
-    float* const y = c + static_cast<std::ptrdiff_t>(row) * ldc + first;
-    const bool done =
-        inside == kColumns && epilogue.act == Activation::none && epilogue.residual == nullptr;
     float t[Rows * kColumns];
+    const TileTarget to(epilogue, row, first, inside == kColumns, kColumns, t, c, ldc);
     multiply<Isa, Rows, Across>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels, v,
-                                fetched, epilogue.bias ? epilogue.bias + first : nullptr,
-                                done ? y : t, done ? ldc : kColumns);
-    if (!done) finish_tile<Isa>(row, Rows, first, kColumns, inside, t, epilogue, y, ldc);
+                                fetch, to.out);
+    if (!to.done) to.template finish<Isa>(epilogue.act, Rows, inside, kColumns, t);
   }
 };
 
@@ -255,7 +261,7 @@ void gemm_f32(int m, int n, int k, const float* a, int lda, const float* panels,
               const Epilogue& epilogue, float* c, int ldc) noexcept {
   KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && lda >= k && ldc >= n);
   const detail::GemmF32<Isa> tiles{n, k, a, lda, panels, epilogue, c, ldc};
-  detail::for_tiles<detail::ShapeF32<Isa>>(m, panels_of(n), k * kPanel * 4, tiles);
+  detail::for_tiles<detail::ShapeF32<Isa>>(m, panels_of(n), tiles);
 }
 
 }  // namespace kinglet::kernels

@@ -59,7 +59,7 @@ inline void pack_panels_s8(int n, int k, const std::int8_t* w, int ldw, std::int
 namespace detail {
 
 template <class Isa>
-using ShapeS8 = TileShape<Dot<Isa>::accumulators * Dot<Isa>::rows, kPanel / Dot<Isa>::lanes>;
+using ShapeS8 = TileShape<Dot<Isa>::accumulators, kPanel / Dot<Isa>::lanes, 8, Dot<Isa>::rows>;
 
 /// What makes floats of the sums of a tile.
 struct TileScales {
@@ -68,7 +68,6 @@ struct TileScales {
   const float* scale;            ///< [columns], as everything below
   const std::int32_t* sums;
   const std::int32_t* negatives;
-  const float* bias;  ///< or null
 };
 
 /// y[r][16p + j] = fma(float(Σ (a[r][kk] − zero)·w[p][kk][j]), s_a·s_w, bias); meanwhile the panel
@@ -76,8 +75,8 @@ struct TileScales {
 /// epilogue takes 2 % of the time of k = 512 on VNNI.
 template <class Isa, int Rows, int Across>
 KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const std::int8_t* panels,
-                              const std::int8_t* next, const TileScales& to, float* y,
-                              std::ptrdiff_t ldy) noexcept {
+                              const std::int8_t* next, int next_step, const TileScales& scales,
+                              const TileOut& out) noexcept {
   using D = Dot<Isa>;
   using V = Floats<Isa>;
   using I = Integers<Isa>;
@@ -95,13 +94,13 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     KINGLET_UNROLL
-    for (int j = 0; j < Across * D::lanes; j += 16) __builtin_prefetch(y + r * ldy + j, 1);
+    for (int j = 0; j < Across * D::lanes; j += 16) __builtin_prefetch(out.y + r * out.ldy + j, 1);
   }
   for (int g = 0; g < groups; g += D::depth, panels += D::depth * kPanel * 4, a += D::depth * 4) {
     if constexpr (Rows > 3) {
       KINGLET_UNROLL
-      for (int i = 0; i < D::depth; ++i)
-        __builtin_prefetch(next + static_cast<std::ptrdiff_t>(g + i) * kPanel * 4, 0, 2);
+      for (int i = 0; i < D::depth; ++i) __builtin_prefetch(next + i * next_step, 0, 2);
+      next += D::depth * next_step;
     }
     const auto weights = [=](int j) {
       return D::weights(panels + j / kVectors * pitch + j % kVectors * D::lanes * 4);
@@ -138,19 +137,22 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) D::keep(acc[r][j]);
   }
-  const TileScales t = to;
+  const TileScales t = scales;
+  const TileOut o = out;
   KINGLET_UNROLL
   for (int j = 0; j < Across; ++j) {
     const int column = j * D::lanes;
     const V scale = V::load(t.scale + column);
-    const V bias = t.bias ? V::load(t.bias + column) : V(0.0f);
+    const V bias = o.bias ? V::load(o.bias + column) : V(0.0f);
     const I sums = I::load(t.sums + column);
     const I start = D::needs_negative_sums ? I::load(t.negatives + column) : I::all(0);
     KINGLET_UNROLL
     for (int r = 0; r < Rows; ++r) {
       const I products = I(D::row(acc[r / D::rows][j], r % D::rows)) + start;
       const I exact = products - I::all(t.row_zero[r]) * sums;
-      fma(exact.to_floats(), V(t.row_scale[r]) * scale, bias).store(y + r * ldy + column);
+      V sum = fma(exact.to_floats(), V(t.row_scale[r]) * scale, bias);
+      if (o.residual) sum = sum + V::load(o.residual + r * o.ld_residual + column);
+      sum.store(o.y + r * o.ldy + column);
     }
   }
 }
@@ -166,23 +168,21 @@ struct GemmS8 {
   int ldc;
 
   template <int Rows, int Across>
-  KINGLET_INLINE void run(int row, int v, int fetched) const noexcept {
+  KINGLET_INLINE void run(int row, int v, Fetch fetch) const noexcept {
     constexpr int kColumns = Across * Dot<Isa>::lanes;
     static_assert(kColumns % kPanel == 0, "whole panels");
     const int first = v * Dot<Isa>::lanes;
     const std::ptrdiff_t depth = groups * 4;
     const int inside = n - first < kColumns ? n - first : kColumns;
-    const TileScales scales{a.scale + row,       a.zero + row,
-                            w.scale + first,     w.sums + first,
-                            w.negatives + first, epilogue.bias ? epilogue.bias + first : nullptr};
-    float* const y = c + static_cast<std::ptrdiff_t>(row) * ldc + first;
-    const bool done =
-        inside == kColumns && epilogue.act == Activation::none && epilogue.residual == nullptr;
+    const TileScales scales{a.scale + row, a.zero + row, w.scale + first, w.sums + first,
+                            w.negatives + first};
     float t[Rows * kColumns];
-    tile_s8<Isa, Rows, Across>(groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld,
-                               w.panels + first * depth, w.panels + fetched * kPanel * depth,
-                               scales, done ? y : t, done ? ldc : kColumns);
-    if (!done) finish_tile<Isa>(row, Rows, first, kColumns, inside, t, epilogue, y, ldc);
+    const TileTarget to(epilogue, row, first, inside == kColumns, kColumns, t, c, ldc);
+    tile_s8<Isa, Rows, Across>(
+        groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld, w.panels + first * depth,
+        w.panels + fetch.panel * kPanel * depth + kPanel * depth * fetch.slice / fetch.slices,
+        fetch.step(), scales, to.out);
+    if (!to.done) to.template finish<Isa>(epilogue.act, Rows, inside, kColumns, t);
   }
 };
 
@@ -203,7 +203,7 @@ void gemm_s8(int m, int n, int k, const QuantizedRows& a, const WeightsS8& w,
              const Epilogue& epilogue, float* c, int ldc) noexcept {
   KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && a.ld >= padded_depth(k) && ldc >= n);
   const detail::GemmS8<Isa> tiles{n, padded_depth(k) / 4, a, w, epilogue, c, ldc};
-  detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), padded_depth(k) * kPanel, tiles);
+  detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), tiles);
 }
 
 /// Rows that gemm_dynamic_s8 quantises at a time: with a group of panels they stay in L2.

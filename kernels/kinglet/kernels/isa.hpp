@@ -16,6 +16,7 @@ namespace kinglet::isa {
 // compilers load as many as they can early.
 // `smaller`, `larger`: a < b ? a : b, b < a ? a : b; the second if either is not a number.
 // `store_bytes`: the lanes of four registers of s32 as bytes, saturated.
+// `load_bytes`: so many bytes as s8, as floats.
 // `fma`: one rounding, whatever the xsimd version makes of its own (8.1 rounds twice on AVX-512).
 
 /// Plain C++: one float at a time, fused multiply-add from the C library where the CPU has none.
@@ -61,6 +62,11 @@ struct sse4_2 {
     const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(y), bytes);
   }
+  static KINGLET_INLINE __m128 load_bytes(const signed char* x) noexcept {
+    int bytes;
+    __builtin_memcpy(&bytes, x, sizeof bytes);
+    return _mm_cvtepi32_ps(_mm_cvtepi8_epi32(_mm_cvtsi32_si128(bytes)));
+  }
 };
 #endif
 
@@ -81,6 +87,10 @@ struct avx2 {
     const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(y), _mm256_permutevar8x32_epi32(bytes, order));
+  }
+  static KINGLET_INLINE __m256 load_bytes(const signed char* x) noexcept {
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(x));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
   }
 };
 #endif
@@ -108,6 +118,10 @@ struct avx512 {
     const __m512i bytes = _mm512_packs_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     _mm512_storeu_si512(y, _mm512_maskz_permutexvar_epi32(0xffff, order, bytes));
+  }
+  static KINGLET_INLINE __m512 load_bytes(const signed char* x) noexcept {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
+    return _mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, bytes));
   }
 };
 #define KINGLET_AVX512
@@ -140,6 +154,12 @@ struct neon64 {
     const int16x8_t low = vcombine_s16(vqmovn_s32(a), vqmovn_s32(b));
     const int16x8_t high = vcombine_s16(vqmovn_s32(c), vqmovn_s32(d));
     vst1q_s8(y, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
+  }
+  static KINGLET_INLINE float32x4_t load_bytes(const signed char* x) noexcept {
+    std::int32_t bytes;
+    __builtin_memcpy(&bytes, x, sizeof bytes);
+    const int16x8_t pairs = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(bytes)));
+    return vcvtq_f32_s32(vmovl_s16(vget_low_s16(pairs)));
   }
 };
 #endif

@@ -112,10 +112,10 @@ KINGLET_INLINE Floats<Isa> join_rows(int count, const float* lanes, Join join) n
   for (int r = 0; r < V::size; ++r) rows[r] = V::load(lanes + (r < count ? r : 0) * V::size);
   if constexpr (V::size >= 4) {
     join_halves<Isa, V::size / 2>(rows, join);
-    const V low = join(interleave<Isa, false>(rows[0], rows[1]),
-                       interleave<Isa, true>(rows[0], rows[1]));
-    const V high = join(interleave<Isa, false>(rows[2], rows[3]),
-                        interleave<Isa, true>(rows[2], rows[3]));
+    const V low =
+        join(interleave<Isa, false>(rows[0], rows[1]), interleave<Isa, true>(rows[0], rows[1]));
+    const V high =
+        join(interleave<Isa, false>(rows[2], rows[3]), interleave<Isa, true>(rows[2], rows[3]));
     rows[0] = join(halves<Isa, 2, false>(low, high), halves<Isa, 2, true>(low, high));
   }
   return rows[0];

@@ -40,6 +40,11 @@ struct Floats {
   static KINGLET_INLINE Floats load(const float* x) noexcept { return Batch::load_unaligned(x); }
   KINGLET_INLINE void store(float* y) const noexcept { v.store_unaligned(y); }
 
+  /// So many bytes.
+  static KINGLET_INLINE Floats load_bytes(const std::int8_t* x) noexcept {
+    return Batch(Isa::load_bytes(x));
+  }
+
   /// Makes the compiler hold it in a register here.
   KINGLET_INLINE void keep() noexcept {
     Register r = v;
@@ -111,6 +116,7 @@ struct Floats<isa::scalar> {
 
   static KINGLET_INLINE Floats load(const float* x) noexcept { return *x; }
   KINGLET_INLINE void store(float* y) const noexcept { *y = v; }
+  static KINGLET_INLINE Floats load_bytes(const std::int8_t* x) noexcept { return *x; }
   KINGLET_INLINE void keep() noexcept { asm("" : KINGLET_IN_REGISTER(v)); }
   static KINGLET_INLINE Floats load(const float* x, int) noexcept { return *x; }
   KINGLET_INLINE void store(float* y, int) const noexcept { *y = v; }
@@ -154,28 +160,24 @@ struct Vectors<1> {
   using Bits = std::uint32_t;
   using Signed = std::int32_t;
   using Real = float;
-  using Bytes = std::int8_t;
 };
 template <>
 struct Vectors<4> {
   using Bits __attribute__((vector_size(16))) = std::uint32_t;
   using Signed __attribute__((vector_size(16))) = std::int32_t;
   using Real __attribute__((vector_size(16))) = float;
-  using Bytes __attribute__((vector_size(4))) = std::int8_t;
 };
 template <>
 struct Vectors<8> {
   using Bits __attribute__((vector_size(32))) = std::uint32_t;
   using Signed __attribute__((vector_size(32))) = std::int32_t;
   using Real __attribute__((vector_size(32))) = float;
-  using Bytes __attribute__((vector_size(8))) = std::int8_t;
 };
 template <>
 struct Vectors<16> {
   using Bits __attribute__((vector_size(64))) = std::uint32_t;
   using Signed __attribute__((vector_size(64))) = std::int32_t;
   using Real __attribute__((vector_size(64))) = float;
-  using Bytes __attribute__((vector_size(16))) = std::int8_t;
 };
 
 /// Lane by lane.
@@ -226,18 +228,6 @@ struct Integers {
     return f;
   }
 };
-
-/// The floats x[0], x[1], … of a register.
-template <class Isa>
-KINGLET_INLINE Floats<Isa> load_bytes(const std::int8_t* x) noexcept {
-  using Types = detail::Vectors<Floats<Isa>::size>;
-  typename Types::Bytes bytes;
-  std::memcpy(&bytes, x, sizeof bytes);
-  const auto real = detail::convert<typename Types::Real>(bytes);
-  Floats<Isa> f;
-  std::memcpy(&f, &real, sizeof f);
-  return f;
-}
 
 /// y[i] = f(x0[i], x1[i], …)
 template <class Isa, class F, class... X>

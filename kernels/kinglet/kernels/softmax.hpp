@@ -1,21 +1,125 @@
 #pragma once
+// Rows are taken in groups as high as a register is wide, so that the lanes of their maxima and
+// sums are joined together and no row waits for its own:
+//
+//     for each group of rows
+//       lanes of max x, row by row; joined
+//       y = 2^(c·x − c·max x), lanes of Σ y, row by row; joined
 
 #include <kinglet/kernels/math.hpp>
+#include <kinglet/kernels/shuffle.hpp>
 #include <limits>
 
 namespace kinglet::kernels {
 
 namespace detail {
 
-/// y = exp(scale·(x − max x)); returns Σ y. Every scale·x is rounded once, the maximum's too: their
-/// common error cancels in y / Σ y.
+inline constexpr float kLog2e = 1.44269504f;
+
+/// Floats of a buffer for the results of n rows: whole groups on every ISA.
+KINGLET_INLINE constexpr int row_results(int n) noexcept { return (n + 15) / 16 * 16; }
+
+/// What fold joins at last: acc = f(acc, i) for the register of elements i, i + 1, …; and
+/// f(acc, i, count) for one of which only `count` exist, unless rows consist of whole registers.
+template <class Isa, bool Whole, class F, class Join>
+KINGLET_INLINE Floats<Isa> fold_lanes(int n, float init, F f, Join join) noexcept {
+  using V = Floats<Isa>;
+  constexpr int kCount = kLanes / V::size;
+  V acc[kCount];
+  KINGLET_UNROLL
+  for (int j = 0; j < kCount; ++j) acc[j] = init;
+  int i = 0;
+  for (; i <= n - kLanes; i += kLanes) {
+    KINGLET_UNROLL
+    for (int j = 0; j < kCount; ++j) acc[j] = f(acc[j], i + j * V::size);
+  }
+  KINGLET_UNROLL
+  for (int j = 0; j < kCount; ++j, i += V::size) {
+    if (i <= n - V::size) {
+      acc[j] = f(acc[j], i);
+    } else if constexpr (!Whole) {
+      if (i < n) {  // lanes without an element stay as they are
+        float lanes[V::size];
+        acc[j].store(lanes);
+        f(acc[j], i, n - i).store(lanes, n - i);
+        acc[j] = V::load(lanes);
+      }
+    }
+  }
+  KINGLET_UNROLL
+  for (int half = kCount / 2; half > 0; half /= 2) {
+    KINGLET_UNROLL
+    for (int j = 0; j < half; ++j) acc[j] = join(acc[j], acc[j + half]);
+  }
+  return acc[0];
+}
+
+/// y = factor·x
 template <class Isa>
-KINGLET_INLINE float exp_row(int n, const float* x, float scale, float* y) noexcept {
-  const auto max = [](auto a, auto b) { return larger(a, b); };
-  const float shift = -(fold<Isa>(n, x, -std::numeric_limits<float>::infinity(), max, max) * scale);
+KINGLET_INLINE void scale(int n, float factor, const float* x, float* y) noexcept {
   map<Isa>(
-      n, y, [=](auto v) { return exp(fma(v, decltype(v)(scale), decltype(v)(shift))); }, x);
-  return sum<Isa>(n, y);
+      n, y, [=](auto v) { return v * factor; }, x);
+}
+
+// Natural: powers of e, rows of any length; otherwise powers of 2, rows of whole registers.
+
+/// The lanes of max x for each row.
+template <class Isa, bool Natural>
+KINGLET_NOINLINE void max_lanes(int rows, int n, const float* x, std::ptrdiff_t ldx,
+                                float* lanes) noexcept {
+  using V = Floats<Isa>;
+  for (int r = 0; r < rows; ++r, x += ldx, lanes += V::size) {
+    const auto most = [](V a, V b) { return larger(a, b); };
+    const auto take = [=](V acc, int i, auto... count) {
+      return larger(acc, V::load(x + i, count...));
+    };
+    fold_lanes<Isa, !Natural>(n, -std::numeric_limits<float>::infinity(), take, most).store(lanes);
+  }
+}
+
+/// y = 2^(x·log2 e + shift) or 2^(x + shift), and the lanes of Σ y for each row.
+template <class Isa, bool Natural>
+KINGLET_NOINLINE void exp_lanes(int rows, int n, const float* x, std::ptrdiff_t ldx,
+                                const float* shifts, float* y, std::ptrdiff_t ldy,
+                                float* lanes) noexcept {
+  using V = Floats<Isa>;
+  for (int r = 0; r < rows; ++r, x += ldx, y += ldy, lanes += V::size) {
+    const V shift = shifts[r];
+    const auto add = [](V a, V b) { return a + b; };
+    const auto take = [=](V acc, int i, auto... count) {
+      const V u = V::load(x + i, count...);
+      V e;
+      if constexpr (Natural) {
+        e = exp2(fma(u, V(kLog2e), shift));
+      } else {
+        e = exp2(u + shift);
+      }
+      e.store(y + i, count...);
+      return acc + e;
+    };
+    fold_lanes<Isa, !Natural>(n, 0.0f, take, add).store(lanes);
+  }
+}
+
+/// y = e^(x − max x) or 2^(x − max x), and 1 / Σ y for each row. A product x·log2 e is rounded once,
+/// the maximum's too: their common error cancels in y / Σ y. `inverse` holds row_results(rows)
+/// floats.
+template <class Isa, bool Natural>
+KINGLET_INLINE void exp_rows(int rows, int n, const float* x, std::ptrdiff_t ldx, float* y,
+                             std::ptrdiff_t ldy, float* inverse) noexcept {
+  using V = Floats<Isa>;
+  const auto most = [](V a, V b) { return larger(a, b); };
+  const auto add = [](V a, V b) { return a + b; };
+  float lanes[V::size * V::size];
+  for (int first = 0; first < rows; first += V::size) {
+    const int count = rows - first < V::size ? rows - first : V::size;
+    const float* from = x + first * ldx;
+    max_lanes<Isa, Natural>(count, n, from, ldx, lanes);
+    const V shifts = join_rows<Isa>(count, lanes, most) * V(Natural ? -kLog2e : -1.0f);
+    shifts.store(inverse + first);
+    exp_lanes<Isa, Natural>(count, n, from, ldx, inverse + first, y + first * ldy, ldy, lanes);
+    (V(1.0f) / join_rows<Isa>(count, lanes, add)).store(inverse + first);
+  }
 }
 
 }  // namespace detail
@@ -24,17 +128,21 @@ KINGLET_INLINE float exp_row(int n, const float* x, float scale, float* y) noexc
 /// shapes    x, y (rows, n)
 /// layout    rows contiguous; ldx, ldy in elements; y may be x
 /// requires  n > 0, every row holds a finite value
-/// numerics  |error| ≤ (n/32 + 16 + max x − x)·2^-24·y; terms below e^-87 are 0; same bits on every
-///           ISA with FMA
-/// memory    none
+/// numerics  |error| ≤ (n/32 + 16 + 2·(max x − x))·2^-24·y; terms below e^-87 are 0; same bits on
+///           every ISA with FMA
+/// memory    1 kB of stack
 /// oracle    tests/reference/softmax.hpp
 template <class Isa>
 void softmax_f32(int rows, int n, const float* x, int ldx, float* y, int ldy) noexcept {
   KINGLET_ASSERT(n > 0);
-  for (int r = 0; r < rows; ++r, x += ldx, y += ldy) {
-    const float inverse = 1.0f / detail::exp_row<Isa>(n, x, 1.0f, y);
-    map<Isa>(
-        n, y, [=](auto v) { return v * inverse; }, y);
+  constexpr int kGroup = 16;
+  float inverse[detail::row_results(kGroup)];
+  for (int first = 0; first < rows; first += kGroup) {
+    const int count = rows - first < kGroup ? rows - first : kGroup;
+    const float* from = x + static_cast<std::ptrdiff_t>(first) * ldx;
+    float* to = y + static_cast<std::ptrdiff_t>(first) * ldy;
+    detail::exp_rows<Isa, true>(count, n, from, ldx, to, ldy, inverse);
+    for (int r = 0; r < count; ++r, to += ldy) detail::scale<Isa>(n, inverse[r], to, to);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <kinglet/kernels/activation.hpp>
 #include <kinglet/kernels/attention.hpp>
+#include <kinglet/kernels/attention_s8.hpp>
 #include <kinglet/kernels/embedding.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
 #include <kinglet/kernels/gemm_s8.hpp>
@@ -22,6 +23,7 @@ struct Kernels {
   static constexpr auto gemm_dynamic_s8 = &kernels::gemm_dynamic_s8<Isa>;
   static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
   static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
+  static constexpr auto attention_s8 = &kernels::attention_s8<Isa>;
   static constexpr auto softmax_f32 = &kernels::softmax_f32<Isa>;
   static constexpr auto layer_norm_f32 = &kernels::layer_norm_f32<Isa>;
   static constexpr auto layer_norm_s8 = &kernels::layer_norm_s8<Isa>;
@@ -39,6 +41,7 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::gemm_dynamic_s8<isa::scalar>) gemm_dynamic_s8;
   decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
   decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
+  decltype(&kernels::attention_s8<isa::scalar>) attention_s8;
   decltype(&kernels::softmax_f32<isa::scalar>) softmax_f32;
   decltype(&kernels::layer_norm_f32<isa::scalar>) layer_norm_f32;
   decltype(&kernels::layer_norm_s8<isa::scalar>) layer_norm_s8;
@@ -51,10 +54,9 @@ struct Kernels<isa::runtime> {
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
   using K = Kernels<Isa>;
-  return {K::isa,           K::gemm_f32,      K::gemm_s8,     K::gemm_dynamic_s8,
-          K::quantize_rows, K::attention_f32, K::softmax_f32, K::layer_norm_f32,
-          K::layer_norm_s8, K::activate_f32,  K::add_f32,     K::embedding_f32,
-          K::embedding_s8};
+  return {K::isa,           K::gemm_f32,     K::gemm_s8,       K::gemm_dynamic_s8, K::quantize_rows,
+          K::attention_f32, K::attention_s8, K::softmax_f32,   K::layer_norm_f32,  K::layer_norm_s8,
+          K::activate_f32,  K::add_f32,      K::embedding_f32, K::embedding_s8};
 }
 
 }  // namespace kinglet::kernels

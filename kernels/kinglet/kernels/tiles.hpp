@@ -26,22 +26,25 @@ KINGLET_INLINE constexpr int panels_of(int n) noexcept { return (n + kPanel - 1)
 
 namespace detail {
 
-/// How many registers a tile has to sum in, and how many of them lie across a panel.
-template <int Accumulators, int Vectors>
+/// How many registers a tile has to sum in, how many of them lie across a panel, how many panels one
+/// row takes at once (each is a stream of its own to the prefetcher), and how many rows share a
+/// register.
+template <int Accumulators, int Vectors, int Streams, int Sharing = 1>
 struct TileShape {
-  static constexpr int rows = Accumulators / Vectors < 6 ? Accumulators / Vectors : 6;
+  static constexpr int tallest =
+      Accumulators * Sharing / Vectors < 6 ? Accumulators * Sharing / Vectors : 6;
   static constexpr int vectors = Vectors;
 
   /// Rows of the next strip when `left` are left. Six at a time, but neither five, which leave two
   /// registers of twelve unused, nor one or two at the end, which cannot hide any latency; where
   /// tiles are lower, as equal as can be.
   static KINGLET_INLINE constexpr int height(int left) noexcept {
-    if (rows < 6) return left / ((left + rows - 1) / rows);
+    if (tallest < 6) return left / ((left + tallest - 1) / tallest);
     return left == 7 || left == 8 || left == 11 ? 4 : left < 6 ? left : 6;
   }
 
   static KINGLET_INLINE constexpr int last_height(int m) noexcept {
-    if (rows < 6 || m < 6) return height(m);
+    if (tallest < 6 || m < 6) return height(m);
     constexpr int kLast[] = {6, 3, 4, 3, 4, 3};
     return kLast[m % 6];
   }
@@ -49,9 +52,11 @@ struct TileShape {
   /// Registers across a tile of `rows` rows: as many as there are accumulators for, of whole panels
   /// or one and a half.
   static KINGLET_INLINE constexpr int across(int rows) noexcept {
-    if (Vectors == 2 && 4 * rows > Accumulators && 3 * rows <= Accumulators) return 3;
+    const int high = (rows + Sharing - 1) / Sharing;
+    if (Vectors == 2 && 4 * high > Accumulators && 3 * high <= Accumulators) return 3;
     int panels = 1;
-    while (2 * panels * rows * Vectors <= Accumulators && panels < 8) panels *= 2;
+    const int most = rows > 1 ? 8 : Streams;
+    while (2 * panels * high * Vectors <= Accumulators && panels < most) panels *= 2;
     return panels * Vectors;
   }
   /// Panels in a row of such tiles that begins and ends with a panel.
@@ -60,48 +65,60 @@ struct TileShape {
   }
 };
 
-/// Tiles of `Rows` rows over `count` registers from register v of the first panel on, the widest
-/// tiles first; each fetches a panel `ahead` of its first one.
+/// What a tile fetches into L2 beside its work: a slice of a panel, `step` bytes a step of k.
+struct Fetch {
+  int panel, slice, slices;
+
+  static KINGLET_INLINE constexpr Fetch nothing(int panel) noexcept { return {panel, 0, 64}; }
+  constexpr int step() const noexcept { return 64 / slices; }
+};
+
+/// Tiles of `Rows` rows over `count` registers from register v on, the widest tiles first; each
+/// fetches its slice of the panel that lies `fetch.panel` further on, if there is one.
 template <class Shape, int Rows, int Across, class Tile>
-KINGLET_INLINE void for_columns(int row, int v, int count, int ahead, const Tile& tile) noexcept {
-  for (; count >= Across; v += Across, count -= Across)
-    tile.template run<Rows, Across>(row, v, v / Shape::vectors + ahead);
+KINGLET_INLINE void for_columns(int row, int v, int count, int panels, Fetch fetch,
+                                const Tile& tile) noexcept {
+  for (; count >= Across; v += Across, count -= Across) {
+    const int p = v / Shape::vectors;
+    const int next = p + fetch.panel;
+    tile.template run<Rows, Across>(
+        row, v, next < panels ? Fetch{next, fetch.slice, fetch.slices} : Fetch::nothing(p));
+  }
   constexpr int kNext = Across == 3 ? 2 : Across / 2;
   if constexpr (kNext >= Shape::vectors || (kNext == 1 && Shape::across(Rows) == 3))
-    for_columns<Shape, Rows, kNext>(row, v, count, ahead, tile);
+    for_columns<Shape, Rows, kNext>(row, v, count, panels, fetch, tile);
 }
 
 template <class Shape, int Rows, class Tile>
-KINGLET_INLINE void for_strip(int rows, int row, int v, int count, int ahead,
+KINGLET_INLINE void for_strip(int rows, int row, int v, int count, int panels, Fetch fetch,
                               const Tile& tile) noexcept {
   if constexpr (Rows > 1) {
-    if (rows < Rows) return for_strip<Shape, Rows - 1>(rows, row, v, count, ahead, tile);
+    if (rows < Rows) return for_strip<Shape, Rows - 1>(rows, row, v, count, panels, fetch, tile);
   }
-  for_columns<Shape, Rows, Shape::across(Rows)>(row, v, count, ahead, tile);
+  for_columns<Shape, Rows, Shape::across(Rows)>(row, v, count, panels, fetch, tile);
 }
 
-/// Bytes of panels that all strips read before the next ones: with the rows of a they stay in L2.
-inline constexpr int kGroupBytes = 256 << 10;
-
-/// The loop nest drawn above over m rows and `panels` panels of `bytes` each. tile.run<Rows,
-/// Across>(row, v, fetched) computes Rows × Across registers of outputs from row `row` on and from
-/// register v on, Shape::vectors to a panel; meanwhile it may fetch panel `fetched`: one of the
-/// next group or, where there is none to fetch, its own.
+/// The loop nest drawn above over m rows and `panels` panels. tile.run<Rows, Across>(row, v, fetch)
+/// computes Rows × Across registers of outputs from row `row` on and from register v on,
+/// Shape::vectors to a panel. The strips fetch the next group together, in slices, so that it comes
+/// from memory at an even rate.
 template <class Shape, class Tile>
-KINGLET_INLINE void for_tiles(int m, int panels, int bytes, const Tile& tile) noexcept {
+KINGLET_INLINE void for_tiles(int m, int panels, const Tile& tile) noexcept {
   if (m <= 0) return;
-  const int first = Shape::panels_at_once(Shape::height(m));
+  const int wide = Shape::panels_at_once(Shape::height(m));
   const int last = Shape::panels_at_once(Shape::last_height(m));
-  const int wide = first > last ? first : last;
-  const int fit = kGroupBytes / bytes;
-  const int group = fit > wide ? fit / wide * wide : wide;
+  const int group = wide > last ? wide : last;
+  const int strips = (m + Shape::tallest - 1) / Shape::tallest;
+  int slices = 1;
+  while (4 * slices * wide <= strips && slices < 16) slices *= 2;
   for (int p = 0; p < panels; p += group) {
     const int here = panels - p < group ? panels - p : group;
     for (int s = 0, row = 0; row < m; ++s) {
       const int rows = Shape::height(m - row);
-      const bool fetch = s < Shape::panels_at_once(rows) && rows < m && p + 2 * group <= panels;
-      for_strip<Shape, Shape::rows>(rows, row, p * Shape::vectors, here * Shape::vectors,
-                                    fetch ? group + s : 0, tile);
+      const bool fetches = rows < m && s / wide < slices;
+      const Fetch fetch = fetches ? Fetch{group + s % wide, s / wide, slices} : Fetch::nothing(0);
+      for_strip<Shape, Shape::tallest>(rows, row, p * Shape::vectors, here * Shape::vectors, panels,
+                                       fetch, tile);
       row += rows;
     }
   }
