@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "file_error.hpp"
@@ -42,6 +43,17 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::string& path) {
     bytes = Bytes(static_cast<const unsigned char*>(memory), size);
   }
   return std::shared_ptr<MappedFile>(new MappedFile(path, bytes));
+}
+
+void MappedFile::prefer_huge_pages(Bytes part) const noexcept {
+#ifdef MADV_HUGEPAGE
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(part.data()) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(part.data()) + part.size();
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // advice only
+#else
+  static_cast<void>(part);
+#endif
 }
 
 MappedFile::~MappedFile() {

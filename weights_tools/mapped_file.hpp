@@ -16,6 +16,11 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  /// Asks for huge pages under a part that will be read whole: weights fill the first-level TLB, and
+  /// its misses are 3 % of a transformer's time. Linux gives them from 6.16 on, on file systems with
+  /// large folios (ext4, xfs), for what is not in the page cache yet; elsewhere nothing happens.
+  void prefer_huge_pages(Bytes part) const noexcept;
+
   Bytes bytes() const noexcept { return bytes_; }
   const std::string& path() const noexcept { return path_; }
 

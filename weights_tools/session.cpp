@@ -44,6 +44,16 @@ HitutSession::HitutSession(const std::string& path, const std::string& isa, int 
   need(config.status());
   config_ = *config;
   need(hitut::bind(file_, config_, *weights_));
+  // Of tables, which have two dimensions and lie in front, only some rows are read.
+  const unsigned char *begin = nullptr, *end = nullptr;
+  file_.for_each_tensor([&](const TensorInfo& tensor) {
+    if (tensor.rank != 3) return;
+    if (begin == nullptr) begin = tensor.data;
+    end = tensor.data + tensor.nbytes;
+  });
+  if (begin != nullptr) {
+    mapped_->prefer_huge_pages(Bytes(begin, static_cast<std::size_t>(end - begin)));
+  }
 }
 
 Plan HitutSession::plan(hitut::Task task, int batch, int live, bool every_row) const {

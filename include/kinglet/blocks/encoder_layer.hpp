@@ -20,13 +20,16 @@ struct EncoderLayer {
 /// memory    kRows × (inner + 16) floats
 template <class B>
 void feed_forward(B& be, const EncoderLayer& w, Activation act, Matrix x, Matrix y) noexcept {
-  constexpr int kRows = 48;
+  constexpr int kRows = 96;
   const int inner = w.ffn_up.n;
   ArenaScope scope(be.arena());
-  const int block = x.rows < kRows ? x.rows : kRows;
+  // Equal blocks of whole tiles; the scratch of a smaller batch is never the larger one.
+  const int most = x.rows < kRows ? x.rows : kRows;
+  const int blocks = (x.rows + kRows - 1) / kRows;
+  const int block = blocks > 1 ? ((x.rows + blocks - 1) / blocks + 5) / 6 * 6 : most;
   // One panel more than needed: rows whose distance is a multiple of 4 KiB would share the sets of
   // the L1 cache.
-  const Matrix hidden = be.arena().matrix(block, padded(inner) + kPanel).cols_at(0, inner);
+  const Matrix hidden = be.arena().matrix(most, padded(inner) + kPanel).cols_at(0, inner);
   for (int r = 0; r < x.rows; r += block) {
     const int rows = r + block <= x.rows ? block : x.rows - r;
     be.linear(w.ffn_up, x.rows_at(r, rows), hidden.rows_at(0, rows), act);
