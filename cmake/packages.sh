@@ -55,4 +55,5 @@ want_build_tools() {
   want libxsimd-dev "SIMD headers, the only dependency of the library" has_header xsimd/xsimd.hpp
   want libcli11-dev "command lines of the programs" has_header CLI/CLI.hpp
   want nlohmann-json3-dev "JSON in the programs" has_header nlohmann/json.hpp
+  want libbenchmark-dev "kinglet-bench kernels" has_header benchmark/benchmark.h
 }

@@ -48,3 +48,12 @@ if(TARGET hitut_agent)
   set_tests_properties(${KINGLET_TEST_PREFIX}examples.hitut_agent
                        PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
 endif()
+
+if(TARGET kinglet-bench)
+  set(run_bench ${KINGLET_EMULATOR} "$<TARGET_FILE:kinglet-bench>")
+  string(REPLACE ";" " " run_bench_text "${run_bench}")
+  kinglet_add_test(
+    programs.bench_kernels
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_kernels.sh" "${run_bench_text}"
+            "${KINGLET_HAVE_GOOGLE_BENCHMARK}" "${scratch}/bench_kernels")
+endif()

@@ -48,3 +48,46 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   kinglet_add_script_test(embedded.size.avx2 ${size} g++ -mavx2 -mfma)
 endif()
 kinglet_add_script_test(embedded.size.aarch64 ${size} aarch64-linux-gnu-g++)
+
+# The scheduling model of a Cortex-A57 over the tiles as they are compiled.
+find_program(KINGLET_PYTHON3 python3)
+mark_as_advanced(KINGLET_PYTHON3)
+if(KINGLET_PYTHON3)
+  kinglet_add_test(bench.mca COMMAND "${KINGLET_PYTHON3}" "${PROJECT_SOURCE_DIR}/bench/mca/tiles.py"
+                   --check)
+  set_tests_properties(${KINGLET_TEST_PREFIX}bench.mca PROPERTIES SKIP_RETURN_CODE 77)
+else()
+  kinglet_add_test(bench.mca COMMAND ${CMAKE_COMMAND} -E echo
+                   "skipped: estimates for Arm cores: python3 is not installed")
+endif()
+
+# Instructions of the AVX2 kernels, as recorded with one compiler; `record_instructions` records
+# them anew.
+if(TARGET kinglet_kernels_avx2)
+  find_path(CALLGRIND_INCLUDE_DIR valgrind/callgrind.h)
+  mark_as_advanced(CALLGRIND_INCLUDE_DIR)
+  set(count none)
+  if(CALLGRIND_INCLUDE_DIR)
+    add_executable(kinglet_instructions instructions/count.cpp
+                                        $<TARGET_OBJECTS:kinglet_kernels_avx2>)
+    target_include_directories(kinglet_instructions SYSTEM PRIVATE "${CALLGRIND_INCLUDE_DIR}")
+    target_link_libraries(kinglet_instructions PRIVATE kinglet_kernels kinglet_developer)
+    set(count "$<TARGET_FILE:kinglet_instructions>")
+  endif()
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  string(STRIP "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}}" flags)
+  file(STRINGS "${XSIMD_INCLUDE_DIR}/xsimd/config/xsimd_config.hpp" versions
+       REGEX "define XSIMD_VERSION_(MAJOR|MINOR|PATCH) ")
+  string(REGEX REPLACE "[^0-9;]" "" versions "${versions}")
+  string(REPLACE ";" "." xsimd "${versions}")
+  set(built "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} ${flags}, xsimd ${xsimd}")
+  set(instructions instructions/instructions.sh "${count}" "${built}"
+                   "${CMAKE_CURRENT_SOURCE_DIR}/instructions/counts.txt")
+  kinglet_add_script_test(instructions.avx2 ${instructions})
+  add_custom_target(
+    record_instructions COMMAND bash ${instructions} --record
+    WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" VERBATIM)
+  if(CALLGRIND_INCLUDE_DIR)
+    add_dependencies(record_instructions kinglet_instructions)
+  endif()
+endif()

@@ -29,22 +29,28 @@ fi
 cat >tiny.txt <<'SHAPES'
 # one of each
 gemm       1,5  17  9      # a tail everywhere
-gemm_cold  1    2048  2048
+gemm_cold  1    1024  1024
 attention  7    5   3
 softmax    2    9
 layer_norm 2    9
 gelu_erf   2    9
+quantize   2    9
 embedding  2    9   4
 SHAPES
 quick=(--shapes tiny.txt --benchmark_min_time=0.0001)
-"${bench[@]}" kernels "${quick[@]}" --isa scalar --benchmark_format=json >all.json 2>summary
+"${bench[@]}" kernels "${quick[@]}" --isa scalar --benchmark_format=json >all.json 2>summary ||
+  { cat summary; exit 1; }
 "${bench[@]}" kernels "${quick[@]}" '--benchmark_filter=^gemm_f32/.*m:5/' --threads 1 2 >table
+# In a CSV file every line has every column.
+"${bench[@]}" kernels "${quick[@]}" --isa scalar --benchmark_format=csv >all.csv 2>summary
+[ "$(grep -c '/threads:1"' all.csv)" -eq "$(grep -c '"name": ".*/threads:1"' all.json)" ] ||
+  { cat all.csv; exit 1; }
 for key in '"name": "gemm_f32/scalar/m:5/n:17/k:9/threads:1"' '"GFLOP/s": ' '"GB/s": ' '"%peak": ' \
   '"peak": ' '"peak of scalar": ' '"label": "of the FMA peak"' '"label": "of the read loop"'; do
   grep -qF "$key" all.json || { echo "all.json lacks $key"; cat all.json; exit 1; }
 done
-for kernel in gemm_f32 gemm_f32_cold attention_f32 softmax_f32 layer_norm_f32 \
-  activate_f32_gelu_erf embedding_f32; do
+for kernel in gemm_f32 gemm_s8 linear_s8 gemm_f32_cold gemm_s8_cold attention_f32 attention_s8 softmax_f32 \
+  layer_norm_f32 layer_norm_s8 quantize_rows activate_f32_gelu_erf embedding_f32 embedding_s8; do
   grep -qF "\"name\": \"$kernel/scalar/" all.json || { echo "all.json lacks $kernel"; exit 1; }
   grep -qE "^$kernel +scalar " summary || { echo "the summary lacks $kernel"; cat summary; exit 1; }
 done
