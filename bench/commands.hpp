@@ -8,6 +8,7 @@ class App;
 namespace kinglet::tools {
 
 void add_accuracy(CLI::App& app);
+void add_kernels(CLI::App& app);
 void add_model(CLI::App& app);
 void add_synth(CLI::App& app);
 

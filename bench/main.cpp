@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", kinglet::tools::version_text("kinglet-bench"));
   app.require_subcommand(1);
   kinglet::tools::add_accuracy(app);
+  kinglet::tools::add_kernels(app);
   kinglet::tools::add_model(app);
   kinglet::tools::add_synth(app);
   try {

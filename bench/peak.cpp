@@ -3,18 +3,8 @@
 #include <chrono>
 #include <kinglet/kernels/macros.hpp>
 
-#if defined(__x86_64__)
-#define KINGLET_IN_REGISTER(x) "+x"(x)
-#else
-#define KINGLET_IN_REGISTER(x) "+w"(x)
-#endif
-
 namespace kinglet::tools {
 namespace {
-
-constexpr int kChains =
-    12;  // latency 4–5 × 2 units, with some to spare; 12 + 2 registers fit everywhere
-constexpr int kSteps = 4096;
 
 typedef float Float4 __attribute__((vector_size(16)));
 typedef float Float8 __attribute__((vector_size(32)));
@@ -32,7 +22,7 @@ KINGLET_INLINE float chains() noexcept {
     for (int i = 0; i < kChains; ++i) a[i][l] = static_cast<float>(i + l);
   }
   for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 12
+#pragma GCC unroll 20
     for (int i = 0; i < kChains; ++i) a[i] = a[i] * b + c;
   }
   float sum = 0;
@@ -41,11 +31,6 @@ KINGLET_INLINE float chains() noexcept {
   }
   return sum;
 }
-
-struct Burst {
-  float (*run)();
-  int lanes;
-};
 
 float burst128() { return chains<Float4>(); }
 #if defined(__x86_64__)
@@ -56,7 +41,7 @@ float burst_scalar() {
   float a[kChains];
   for (int i = 0; i < kChains; ++i) a[i] = static_cast<float>(i);
   for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 12
+#pragma GCC unroll 20
     for (int i = 0; i < kChains; ++i) {
       a[i] = a[i] * 0.999f + 0.001f;
       asm volatile("" : KINGLET_IN_REGISTER(a[i]));  // else the compiler makes vectors of it
@@ -67,21 +52,22 @@ float burst_scalar() {
   return sum;
 }
 
-Burst burst_for(const std::string& isa) {
-  if (isa == "scalar") return {burst_scalar, 1};
-#if defined(__x86_64__)
-  if (isa.compare(0, 6, "avx512") == 0) return {burst512, 16};
-  if (isa.compare(0, 3, "avx") == 0) return {burst256, 8};
-#endif
-  return {burst128, 4};
-}
-
 }  // namespace
 
-double measure_peak_gflops(const std::string& isa, double milliseconds) {
+Burst f32_burst(const std::string& isa) {
+  const auto with = [](float (*run)(), int lanes) {
+    return Burst{run, 2.0 * kSteps * kChains * lanes};
+  };
+  if (isa == "scalar") return with(burst_scalar, 1);
+#if defined(__x86_64__)
+  if (isa.compare(0, 6, "avx512") == 0) return with(burst512, 16);
+  if (isa.compare(0, 3, "avx") == 0) return with(burst256, 8);
+#endif
+  return with(burst128, 4);
+}
+
+double measure_rate(const Burst& burst, double milliseconds) {
   using Clock = std::chrono::steady_clock;
-  const Burst burst = burst_for(isa);
-  const double flops = 2.0 * kSteps * kChains * burst.lanes;
   volatile float sink = burst.run();
   const auto begin = Clock::now();
   double best = 0;
@@ -89,10 +75,14 @@ double measure_peak_gflops(const std::string& isa, double milliseconds) {
     const auto start = Clock::now();
     for (int i = 0; i < 8; ++i) sink = sink + burst.run();
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    const double rate = 8 * flops / seconds * 1e-9;
+    const double rate = 8 * burst.operations / seconds * 1e-9;
     if (rate > best) best = rate;
   } while (std::chrono::duration<double>(Clock::now() - begin).count() * 1e3 < milliseconds);
   return best;
+}
+
+double measure_peak_gflops(const std::string& isa, double milliseconds) {
+  return measure_rate(f32_burst(isa), milliseconds);
 }
 
 }  // namespace kinglet::tools

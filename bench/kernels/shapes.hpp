@@ -1,0 +1,30 @@
+#pragma once
+// The sizes that are measured, read from text files: an op and its sizes a line. A size may be a list, 1,4,16; the line
+// then stands for every combination. What follows # is a comment.
+//
+//   gemm       m  n  k          c (m, n) = a (m, k) · W (n, k)ᵀ, fp32 and int8
+//   gemm_cold  m  n  k          the same with W in memory instead of a cache
+//   attention  seq  d  heads    heads of size d over one sequence
+//   softmax, layer_norm, quantize, relu, gelu_erf, gelu_tanh, tanh   rows  n
+//   embedding  rows  n  vocabulary
+
+#include <string>
+#include <vector>
+
+namespace kinglet::tools {
+
+struct Shape {
+  std::string op;
+  std::vector<int> sizes;
+};
+
+/// The names of an op's sizes; empty when there is no such op.
+const std::vector<const char*>& size_names(const std::string& op);
+
+/// Throws "<file>: line <number>: <what>".
+std::vector<Shape> read_shapes(const std::string& path);
+
+/// "peers" is the file of that name among ours; anything else is a path. No name at all: all of ours.
+std::vector<Shape> read_shapes(const std::vector<std::string>& names);
+
+}  // namespace kinglet::tools
