@@ -10,7 +10,7 @@ kinglet_add_script_test(headers.profile headers/profile.sh "${PROJECT_SOURCE_DIR
 kinglet_add_script_test(headers.readme headers/readme.sh "${PROJECT_SOURCE_DIR}"
                         "${XSIMD_INCLUDE_DIR}" "${CMAKE_CXX_COMPILER}")
 kinglet_add_script_test(headers.format headers/format.sh "${PROJECT_SOURCE_DIR}")
-set(avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma)
+set(avx512 -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mavx512vnni -mavx2 -mfma)
 foreach(compiler g++ clang++)
   set(alone headers/alone.sh "${PROJECT_SOURCE_DIR}")
   kinglet_add_script_test(headers.alone.${compiler}.scalar ${alone} none ${compiler})
@@ -23,7 +23,7 @@ foreach(compiler g++ clang++)
 endforeach()
 if(XSIMD_INCLUDE_DIR)
   kinglet_add_script_test(headers.alone.aarch64 ${alone} "${XSIMD_INCLUDE_DIR}"
-                          aarch64-linux-gnu-g++)
+                          aarch64-linux-gnu-g++ -march=armv8.2-a+dotprod+i8mm)
 endif()
 
 get_property(isa_objects GLOBAL PROPERTY KINGLET_ISA_OBJECTS)

@@ -55,12 +55,39 @@ std::vector<float> multiplied(const Table& table, Activation act) {
   return c;
 }
 
+std::vector<float> multiplied_s8(const Table& table, Activation act) {
+  const int m = 23, n = 90, k = 101;
+  const std::vector<float> a = random(2, m * k), bias = random(4, 96), residual = random(5, m * n),
+                           scale = random(17, 96), from = random(3, n * k, 127.0f);
+  std::vector<std::int8_t> w(from.size());
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] = static_cast<std::int8_t>(from[i]);
+  std::vector<std::int8_t> panels(kernels::panels_size_s8(n, k)),
+      q(static_cast<std::size_t>(m * kernels::padded_depth(k)));
+  std::vector<std::int32_t> sums(96), negatives(96), zero(23);
+  std::vector<float> row_scale(23), c(static_cast<std::size_t>(m * n));
+  kernels::pack_panels_s8(n, k, w.data(), k, panels.data(), sums.data(), negatives.data());
+  table.gemm_dynamic_s8(m, n, k, a.data(), k,
+                        {q.data(), kernels::padded_depth(k), row_scale.data(), zero.data()},
+                        {panels.data(), scale.data(), sums.data(), negatives.data()},
+                        {bias.data(), act, residual.data(), n}, c.data(), n);
+  return c;
+}
+
 std::vector<float> attended(const Table& table, int m, int n, int d) {
   const std::vector<float> q = random(6, m * d, 2.0f), k = random(7, n * d), v = random(8, n * d);
   std::vector<float> y(static_cast<std::size_t>(m * d + m * n)),
       scratch(kernels::attention_scratch_f32(n, d));
   table.attention_f32(m, n, d, q.data(), d, k.data(), d, v.data(), d, nullptr, 0.3f, y.data(), d,
                       y.data() + m * d, n, scratch.data());
+  return y;
+}
+
+std::vector<float> attended_s8(const Table& table, int m, int n, int d) {
+  const std::vector<float> q = random(6, m * d, 2.0f), k = random(7, n * d), v = random(8, n * d);
+  std::vector<float> y(static_cast<std::size_t>(m * d)),
+      scratch(kernels::attention_scratch_s8(n, d) / sizeof(float));
+  table.attention_s8(m, n, d, q.data(), d, k.data(), d, v.data(), d, nullptr, 0.3f, y.data(), d,
+                     scratch.data());
   return y;
 }
 
@@ -81,9 +108,19 @@ TEST_CASE("matrix products and their epilogues have the recorded bits") {
   check(0x415e41ff19ae9ba3, [](const Table& t) { return multiplied(t, Activation::tanh); });
 }
 
+TEST_CASE("int8 products of rows quantised on the way have the recorded bits") {
+  check(0xca7759bc8b42702c, [](const Table& t) { return multiplied_s8(t, Activation::none); });
+  check(0xe8682aee0b97595b, [](const Table& t) { return multiplied_s8(t, Activation::gelu_erf); });
+}
+
 TEST_CASE("attention and its probabilities have the recorded bits") {
   check(0x96d4c19fc24065d6, [](const Table& t) { return attended(t, 1, 37, 11); });
   check(0x39efbfa0f3aeb3dd, [](const Table& t) { return attended(t, 30, 70, 32); });
+}
+
+TEST_CASE("int8 attention has the recorded bits") {
+  check(0x73cb6f4e1a0e85e7, [](const Table& t) { return attended_s8(t, 1, 37, 11); });
+  check(0xea57d06f1db9a254, [](const Table& t) { return attended_s8(t, 40, 70, 32); });
 }
 
 TEST_CASE("softmax has the recorded bits") {
