@@ -93,12 +93,18 @@ void products(int n, int k) {
 void attention(int n, int d) {
   const std::vector<float> q = floats(n * d), k = floats(n * d), v = floats(n * d);
   std::vector<float> y(q.size());
-  std::vector<float> scratch(kernels::attention_scratch_f32(n, d));
-  count("attention_f32 n:" + std::to_string(n) + " d:" + std::to_string(d), 2.0 * n * n * d,
-        "multiply-add", [&] {
-          table.attention_f32(n, n, d, q.data(), d, k.data(), d, v.data(), d, nullptr, 0.125f,
-                              y.data(), d, nullptr, 0, scratch.data());
-        });
+  std::vector<float> scratch(kernels::attention_scratch_f32(n, d)),
+      scratch_s8(kernels::attention_scratch_s8(n, d) / sizeof(float));
+  const std::string sizes = " n:" + std::to_string(n) + " d:" + std::to_string(d);
+  const double multiply_adds = 2.0 * n * n * d;
+  count("attention_f32" + sizes, multiply_adds, "multiply-add", [&] {
+    table.attention_f32(n, n, d, q.data(), d, k.data(), d, v.data(), d, nullptr, 0.125f, y.data(),
+                        d, nullptr, 0, scratch.data());
+  });
+  count("attention_s8" + sizes, multiply_adds, "multiply-add", [&] {
+    table.attention_s8(n, n, d, q.data(), d, k.data(), d, v.data(), d, nullptr, 0.125f, y.data(), d,
+                       scratch_s8.data());
+  });
 }
 
 void rows_of(int rows, int n) {
