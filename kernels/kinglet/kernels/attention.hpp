@@ -87,6 +87,60 @@ KINGLET_INLINE void pack_values(int n, int d, const float* v, int ldv, LiveKeys 
   }
 }
 
+/// y = factors·(a·Wᵀ) for operands in L1 or L2: nothing is fetched; no factors: they are 1.
+template <class Isa, int Rows, int Across, int First>
+KINGLET_NOINLINE void near_tile(int k, const float* a, int lda, const float* panels,
+                                const float* factors, float* y, std::ptrdiff_t ldy) noexcept {
+  using V = Floats<Isa>;
+  V acc[Rows][Across];
+  sum_products<Isa, Rows, Across, First>(k, a, lda, panels, acc, [](const float*) {});
+  KINGLET_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    const V factor = factors ? factors[r] : 1.0f;
+    KINGLET_UNROLL
+    for (int j = 0; j < Across; ++j)
+      (factors ? acc[r][j] * factor : acc[r][j]).store(y + r * ldy + j * V::size);
+  }
+}
+
+/// y = factors·(a·Wᵀ) for a block of queries, for for_tiles; `columns` of y are there.
+template <class Isa>
+struct NearProduct {
+  int k, columns;
+  const float* a;
+  int lda;
+  const float* panels;
+  const float* factors;
+  float* y;
+  int ldy;
+
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, Fetch) const noexcept {
+    constexpr int kColumns = Across * Floats<Isa>::size;
+    constexpr int kV = kVectors<Isa>;
+    const int first = v * Floats<Isa>::size;
+    const int inside = columns - first;
+    const float* const x = a + static_cast<std::ptrdiff_t>(row) * lda;
+    const float* const w = panels + static_cast<std::ptrdiff_t>(v / kV) * k * kPanel;
+    const float* const f = factors ? factors + row : nullptr;
+    float* const out = y + static_cast<std::ptrdiff_t>(row) * ldy + first;
+    float t[Rows * kColumns];
+    float* const to = inside >= kColumns ? out : t;
+    const int ld = inside >= kColumns ? ldy : kColumns;
+    if constexpr (Across % kV != 0) {
+      if (v % kV != 0) {
+        near_tile<Isa, Rows, Across, 1>(k, x, lda, w, f, to, ld);
+      } else {
+        near_tile<Isa, Rows, Across, 0>(k, x, lda, w, f, to, ld);
+      }
+    } else {
+      near_tile<Isa, Rows, Across, 0>(k, x, lda, w, f, to, ld);
+    }
+    for (int r = 0; inside < kColumns && r < Rows; ++r)
+      copy<Isa>(inside, out + static_cast<std::ptrdiff_t>(r) * ldy, t + r * kColumns);
+  }
+};
+
 /// The probabilities of the live keys, spread over all n keys in place; those of masked keys are 0.
 KINGLET_INLINE void spread(int n, int live, const std::uint8_t* mask, float* probs) noexcept {
   for (int j = n; j-- > 0;) probs[j] = mask[j] == 0 ? 0.0f : probs[--live];
@@ -131,8 +185,10 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
 
   for (int first = 0; first < m; first += detail::kQueryRows) {
     const int block = m - first < detail::kQueryRows ? m - first : detail::kQueryRows;
-    gemm_f32<Isa>(block, lds, d, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys, {}, s,
-                  lds);
+    detail::for_tiles<detail::ShapeF32<Isa>>(
+        block, lds / kPanel,
+        detail::NearProduct<Isa>{d, lds, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys,
+                                 nullptr, s, lds});
     for (int r = 0; live < lds && r < block; ++r) {
       float* last = s + (r + 1) * lds - kPanel;
       map<Isa>(
@@ -145,12 +201,10 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
       detail::scale<Isa>(live, inverse[r], s + r * lds, row);
       if (mask) detail::spread(n, live, mask, row);
     }
-    float* const rows = y + static_cast<std::ptrdiff_t>(first) * ldy;
-    gemm_f32<Isa>(block, d, live, s, lds, values, {}, rows, ldy);
-    for (int r = 0; r < block; ++r) {
-      float* row = rows + static_cast<std::ptrdiff_t>(r) * ldy;
-      detail::scale<Isa>(d, inverse[r], row, row);
-    }
+    detail::for_tiles<detail::ShapeF32<Isa>>(
+        block, panels_of(d),
+        detail::NearProduct<Isa>{live, d, s, lds, values, inverse,
+                                 y + static_cast<std::ptrdiff_t>(first) * ldy, ldy});
   }
 }
 

@@ -128,35 +128,20 @@ using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>, 4>;
 /// few sets of L1 where k is a multiple of 64.
 inline constexpr int kAhead = 64;
 
-/// y[r][16p + j] = Σ a[r][kk] · panels[p][kk][j] + bias[16p + j] for `Across` registers of columns
-/// from register `First` of the first panel on; bias may be null. The panel `next` is fetched
-/// meanwhile. Up to four rows take as long as the memory does: they fetch all their own panels.
-template <class Isa, int Rows, int Across, int First>
-KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
-                               const char* next, int next_step, const TileOut& out) noexcept {
+/// acc[r][j] = Σ a[r][kk] · panels[p][kk][j] for `Across` registers of columns from register `First`
+/// of the first panel on; fetch() at every step.
+template <class Isa, int Rows, int Across, int First, class F>
+KINGLET_INLINE void sum_products(int k, const float* a, int lda, const float* panels,
+                                 Floats<Isa> (&acc)[Rows][Across], const F& fetch) noexcept {
   using V = Floats<Isa>;
-  constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
-  constexpr int kAheadPanels = kVectors<Isa> == 1 ? 0 : kPanels;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
-  V acc[Rows][Across];
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) acc[r][j] = 0.0f;
   }
-  // What is written comes from memory while the sums are made.
-  KINGLET_UNROLL
-  for (int r = 0; r < Rows; ++r) {
-    KINGLET_UNROLL
-    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(out.y + r * out.ldy + j, 1);
-  }
   for (int kk = 0; kk < k; ++kk, panels += kPanel) {
-    if constexpr (Rows > 4 || kVectors<Isa> == 1) {
-      __builtin_prefetch(next, 0, 2);
-      next += next_step;
-    }
-    KINGLET_UNROLL
-    for (int j = 0; j < kAheadPanels; ++j) __builtin_prefetch(panels + j * pitch + kAhead);
+    fetch(panels);
     const auto panel = [=](int j) {
       return V::load(panels + (First + j) / kVectors<Isa> * pitch +
                      (First + j) % kVectors<Isa> * V::size);
@@ -190,6 +175,33 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) acc[r][j].keep();
   }
+}
+
+/// y = a·Wᵀ + bias + residual, as sum_products. Where a line of a panel takes several loads, the
+/// panels are fetched into L1 some steps ahead; and from `next` on, more of W is fetched into L2,
+/// unless the rows are so few that a tile takes as long as its own panels do.
+template <class Isa, int Rows, int Across, int First>
+KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
+                               const char* next, int next_step, const TileOut& out) noexcept {
+  using V = Floats<Isa>;
+  constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
+  constexpr int kAheadPanels = kVectors<Isa> == 1 ? 0 : kPanels;
+  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
+  // What is written comes from memory while the sums are made.
+  KINGLET_UNROLL
+  for (int r = 0; r < Rows; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(out.y + r * out.ldy + j, 1);
+  }
+  V acc[Rows][Across];
+  sum_products<Isa, Rows, Across, First>(k, a, lda, panels, acc, [&](const float* step) {
+    if constexpr (Rows > 4 || kVectors<Isa> == 1) {
+      __builtin_prefetch(next, 0, 2);
+      next += next_step;
+    }
+    KINGLET_UNROLL
+    for (int j = 0; j < kAheadPanels; ++j) __builtin_prefetch(step + j * pitch + kAhead);
+  });
   const TileOut o = out;
   KINGLET_UNROLL
   for (int j = 0; j < Across; ++j) {

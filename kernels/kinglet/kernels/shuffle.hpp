@@ -7,51 +7,6 @@
 
 namespace kinglet::kernels::detail {
 
-/// Lane i of the result is lane Order::lane(i) of a followed by b.
-template <class Isa, class Order, int... I>
-KINGLET_INLINE Floats<Isa> shuffle(Floats<Isa> a, Floats<Isa> b,
-                                   std::integer_sequence<int, I...>) noexcept {
-  using Types = Vectors<Floats<Isa>::size>;
-  typename Types::Real x, y;
-  std::memcpy(&x, &a, sizeof x);
-  std::memcpy(&y, &b, sizeof y);
-#if defined(__clang__)
-  x = __builtin_shufflevector(x, y, Order::lane(I)...);
-#else
-  x = __builtin_shuffle(x, y, typename Types::Signed{Order::lane(I)...});
-#endif
-  std::memcpy(&a, &x, sizeof x);
-  return a;
-}
-
-/// In each group of four lanes a0 b0 a1 b1; High: a2 b2 a3 b3.
-template <int Size, bool High>
-struct Interleaved {
-  static constexpr int lane(int i) noexcept {
-    return i / 4 * 4 + (High ? 2 : 0) + i % 4 / 2 + (i % 2 ? Size : 0);
-  }
-};
-
-/// In each group of 2·D lanes the low D of a, then those of b; High: the high D of both.
-template <int Size, int D, bool High>
-struct Halves {
-  static constexpr int lane(int i) noexcept {
-    return (i & ~D) + (High ? D : 0) + (i & D ? Size : 0);
-  }
-};
-
-template <class Isa, bool High>
-KINGLET_INLINE Floats<Isa> interleave(Floats<Isa> a, Floats<Isa> b) noexcept {
-  constexpr int kSize = Floats<Isa>::size;
-  return shuffle<Isa, Interleaved<kSize, High>>(a, b, std::make_integer_sequence<int, kSize>());
-}
-
-template <class Isa, int D, bool High>
-KINGLET_INLINE Floats<Isa> halves(Floats<Isa> a, Floats<Isa> b) noexcept {
-  constexpr int kSize = Floats<Isa>::size;
-  return shuffle<Isa, Halves<kSize, D, High>>(a, b, std::make_integer_sequence<int, kSize>());
-}
-
 /// For i without bit D: v[i] and v[i + D] become the low and the high halves of both.
 template <class Isa, int D>
 KINGLET_INLINE void exchange_halves(Floats<Isa>* v) noexcept {

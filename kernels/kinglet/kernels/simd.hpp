@@ -12,6 +12,7 @@
 #include <cstring>
 #include <kinglet/kernels/isa.hpp>
 #include <type_traits>
+#include <utility>
 
 namespace kinglet::kernels {
 
@@ -245,18 +246,69 @@ KINGLET_INLINE void copy(int n, float* y, const float* x) noexcept {
       n, y, [](auto v) { return v; }, x);
 }
 
-/// The lanes of a register joined by the tree of fold.
-template <class V, class Join>
-KINGLET_INLINE float join_lanes(V v, Join join) noexcept {
-  using One = Floats<isa::scalar>;
-  One lane[V::size];
-  v.store(&lane[0].v);
-  KINGLET_UNROLL
-  for (int half = V::size / 2; half > 0; half /= 2) {
-    KINGLET_UNROLL
-    for (int j = 0; j < half; ++j) lane[j] = join(lane[j], lane[j + half]);
+namespace detail {
+/// Lane i of the result is lane Order::lane(i) of a followed by b.
+template <class Isa, class Order, int... I>
+KINGLET_INLINE Floats<Isa> shuffle(Floats<Isa> a, Floats<Isa> b,
+                                   std::integer_sequence<int, I...>) noexcept {
+  using Types = Vectors<Floats<Isa>::size>;
+  typename Types::Real x, y;
+  std::memcpy(&x, &a, sizeof x);
+  std::memcpy(&y, &b, sizeof y);
+#if defined(__clang__)
+  x = __builtin_shufflevector(x, y, Order::lane(I)...);
+#else
+  x = __builtin_shuffle(x, y, typename Types::Signed{Order::lane(I)...});
+#endif
+  std::memcpy(&a, &x, sizeof x);
+  return a;
+}
+
+/// In each group of four lanes a0 b0 a1 b1; High: a2 b2 a3 b3.
+template <int Size, bool High>
+struct Interleaved {
+  static constexpr int lane(int i) noexcept {
+    return i / 4 * 4 + (High ? 2 : 0) + i % 4 / 2 + (i % 2 ? Size : 0);
   }
-  return lane[0].v;
+};
+
+/// In each group of 2·D lanes the low D of a, then those of b; High: the high D of both.
+template <int Size, int D, bool High>
+struct Halves {
+  static constexpr int lane(int i) noexcept {
+    return (i & ~D) + (High ? D : 0) + (i & D ? Size : 0);
+  }
+};
+
+template <class Isa, bool High>
+KINGLET_INLINE Floats<Isa> interleave(Floats<Isa> a, Floats<Isa> b) noexcept {
+  constexpr int kSize = Floats<Isa>::size;
+  return shuffle<Isa, Interleaved<kSize, High>>(a, b, std::make_integer_sequence<int, kSize>());
+}
+
+template <class Isa, int D, bool High>
+KINGLET_INLINE Floats<Isa> halves(Floats<Isa> a, Floats<Isa> b) noexcept {
+  constexpr int kSize = Floats<Isa>::size;
+  return shuffle<Isa, Halves<kSize, D, High>>(a, b, std::make_integer_sequence<int, kSize>());
+}
+
+template <class Isa, int D, class Join>
+KINGLET_INLINE Floats<Isa> join_halves_of(Floats<Isa> v, Join join) noexcept {
+  if constexpr (D >= 1) {
+    return join_halves_of<Isa, D / 2>(join(v, halves<Isa, D, true>(v, v)), join);
+  } else {
+    return v;
+  }
+}
+}  // namespace detail
+
+/// The lanes of a register joined by the tree of fold.
+template <class Isa, class Join>
+KINGLET_INLINE float join_lanes(Floats<Isa> v, Join join) noexcept {
+  v = detail::join_halves_of<Isa, Floats<Isa>::size / 2>(v, join);
+  float first;
+  std::memcpy(&first, &v, sizeof first);
+  return first;
 }
 
 /// Left fold of f(acc, x[i]) from init in kLanes lanes (element i in lane i mod kLanes); then lanes
