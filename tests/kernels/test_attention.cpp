@@ -44,9 +44,8 @@ std::vector<float> run(const Table& table, const Problem& p, const Attended& in)
   return run(table, p, in.q, in.k, in.v);
 }
 
-/// A score is off by γ_(d+3)·scale·Σ|q||k| from its chain and from scale·log2 e, which joins k; the
-/// difference from the maximum by u·|score| for each of the two; e^score by that, relatively, and by
-/// 2 ulp of exp2; numerator and denominator each by as much; the sum of n terms in 32 lanes by
+/// A score is off by γ_d·scale·Σ|q||k| from its chain and 2u·|score| from scale·log2 e; the maximum
+/// by as much; e^score by that, relatively, and by 2 ulp of exp2; numerator and denominator each by as much; the sum of n terms in 32 lanes by
 /// γ(n/32 + 5); the products with v by γ_n·Σ p|v|; the last divisions by 3u.
 void check(const Problem& p) {
   CAPTURE(p.m);
@@ -66,7 +65,7 @@ void check(const Problem& p) {
                    double off = 0;
                    for (std::size_t j = 0; j < row.scores.size(); ++j) {
                      if (mask && mask[j] == 0) continue;
-                     off = std::max(off, roundings(p.d + 3) * row.score_magnitudes[j] +
+                     off = std::max(off, roundings(p.d) * row.score_magnitudes[j] +
                                              2 * kU * std::fabs(row.scores[j]));
                    }
                    const double relative = std::expm1(4 * off) + roundings(p.n / 32.0 + 5 + 8 + 3);

@@ -1,10 +1,11 @@
 #pragma once
-// One head. K and V are packed into panels in scratch, where both products are gemm_f32:
+// One head. K and V are packed into panels in scratch, where both products are
+// the tiles of gemm_f32.hpp:
 //
-//     pack scale·K (n, d) as panels of 16 keys and V as panels of 16 columns, masked keys left out
+//     pack K (n, d) as panels of 16 keys and V as panels of 16 columns, masked keys left out
 //     for each block of kQueryRows rows of q
 //       s = q·Kᵀ             (rows, n) in scratch
-//       s = 2^(s − max s), Σ s
+//       s = exp(scale·(s − max s)), Σ s
 //       y = s·V / Σ s
 
 #include <kinglet/kernels/gemm_f32.hpp>
@@ -36,11 +37,11 @@ KINGLET_INLINE int live_keys(int n, const std::uint8_t* mask) noexcept {
   return live;
 }
 
-/// panels[p][kk][j] = factor·k[16p + j][kk] of the n live keys, the last one repeated. Squares of
+/// panels[p][kk][j] = k[16p + j][kk] of the n live keys, the last one repeated. Squares of
 /// V::size × V::size are transposed in registers; the last columns of a row are taken from as far
 /// left as makes a square.
 template <class Isa>
-KINGLET_INLINE void pack_keys(int n, int d, const float* k, int ldk, LiveKeys live, float factor,
+KINGLET_INLINE void pack_keys(int n, int d, const float* k, int ldk, LiveKeys live,
                               float* panels) noexcept {
   using V = Floats<Isa>;
   constexpr int kSize = V::size;
@@ -52,7 +53,7 @@ KINGLET_INLINE void pack_keys(int n, int d, const float* k, int ldk, LiveKeys li
     }
     if (d < kSize) {
       for (int kk = 0; kk < d; ++kk) {
-        for (int j = 0; j < kPanel; ++j) panels[kk * kPanel + j] = rows[j][kk] * factor;
+        for (int j = 0; j < kPanel; ++j) panels[kk * kPanel + j] = rows[j][kk];
       }
       continue;
     }
@@ -61,7 +62,7 @@ KINGLET_INLINE void pack_keys(int n, int d, const float* k, int ldk, LiveKeys li
       for (int j = 0; j < kPanel; j += kSize) {
         V square[kSize];
         KINGLET_UNROLL
-        for (int i = 0; i < kSize; ++i) square[i] = V::load(rows[j + i] + column) * V(factor);
+        for (int i = 0; i < kSize; ++i) square[i] = V::load(rows[j + i] + column);
         transpose<Isa>(square);
         KINGLET_UNROLL
         for (int i = 0; i < kSize; ++i) square[i].store(panels + (column + i) * kPanel + j);
@@ -159,7 +160,7 @@ KINGLET_INLINE constexpr std::size_t attention_scratch_f32(int n, int d) noexcep
 /// layout    rows contiguous, ld* in elements
 /// requires  m ≥ 0, n, d > 0, scale > 0; a key that is not masked; y may be q; otherwise outputs and
 ///           scratch overlap nothing
-/// numerics  f32; scale joins k; row maximum subtracted; y = (Σ e·v) / Σ e, probs = e / Σ e; a row's
+/// numerics  f32; row maximum subtracted; y = (Σ e·v) / Σ e, probs = e / Σ e; a row's
 ///           bits depend on no other row; same bits on every ISA with FMA. A masked key is as good as
 ///           absent: its k and v are not read, its probability is 0, and y and the other
 ///           probabilities have the bits that they have without it
@@ -176,7 +177,7 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
   float* const values = keys + panels_size_f32(live, d);
   float* const s = values + panels_size_f32(d, live);
   const int lds = panels_of(live) * kPanel;
-  detail::pack_keys<Isa>(live, d, k, ldk, {mask}, scale * detail::kLog2e, keys);
+  detail::pack_keys<Isa>(live, d, k, ldk, {mask}, keys);
   detail::pack_values<Isa>(live, d, v, ldv, {mask}, values);
   // Added to the scores of the last panel; 2^-inf = 0 joins no sum.
   float outside[kPanel];
@@ -195,7 +196,7 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
           kPanel, last, [](auto a, auto b) { return a + b; }, last, outside);
     }
     float inverse[detail::row_results(detail::kQueryRows)];
-    detail::exp_rows<Isa, false>(block, lds, s, lds, s, lds, inverse);
+    detail::exp_rows<Isa, true>(block, lds, s, lds, scale * detail::kLog2e, s, lds, inverse);
     for (int r = 0; probs && r < block; ++r) {
       float* row = probs + static_cast<std::ptrdiff_t>(first + r) * ld_probs;
       detail::scale<Isa>(live, inverse[r], s + r * lds, row);

@@ -396,7 +396,7 @@ void attention_s8(int m, int n, int d, const float* q, int ldq, const float* k, 
     for (int r = 0; r < block; r += V::size) {
       const int count = block - r < V::size ? block - r : V::size;
       float* const shifts = inverse + r;
-      detail::max_lanes<Isa, false>(count, lds, s + r * lds, lds, lanes);
+      detail::max_lanes<Isa, true>(count, lds, s + r * lds, lds, lanes);
       const V most = detail::join_rows<Isa>(count, lanes, [](V a, V b) { return larger(a, b); });
       (V(0.0f) - most).store(shifts);
       detail::byte_lanes<Isa>(count, lds, s + r * lds, lds, shifts, bytes.q + r * bytes.ld,

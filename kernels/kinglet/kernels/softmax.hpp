@@ -61,10 +61,10 @@ KINGLET_INLINE void scale(int n, float factor, const float* x, float* y) noexcep
       n, y, [=](auto v) { return v * factor; }, x);
 }
 
-// Natural: powers of e, rows of any length; otherwise powers of 2, rows of whole registers.
+// Whole: rows consist of whole registers.
 
 /// The lanes of max x for each row.
-template <class Isa, bool Natural>
+template <class Isa, bool Whole>
 KINGLET_NOINLINE void max_lanes(int rows, int n, const float* x, std::ptrdiff_t ldx,
                                 float* lanes) noexcept {
   using V = Floats<Isa>;
@@ -73,13 +73,13 @@ KINGLET_NOINLINE void max_lanes(int rows, int n, const float* x, std::ptrdiff_t 
     const auto take = [=](V acc, int i, auto... count) {
       return larger(acc, V::load(x + i, count...));
     };
-    fold_lanes<Isa, !Natural>(n, -std::numeric_limits<float>::infinity(), take, most).store(lanes);
+    fold_lanes<Isa, Whole>(n, -std::numeric_limits<float>::infinity(), take, most).store(lanes);
   }
 }
 
-/// y = 2^(x·log2 e + shift) or 2^(x + shift), and the lanes of Σ y for each row.
-template <class Isa, bool Natural>
-KINGLET_NOINLINE void exp_lanes(int rows, int n, const float* x, std::ptrdiff_t ldx,
+/// y = 2^(factor·x + shift), and the lanes of Σ y for each row.
+template <class Isa, bool Whole>
+KINGLET_NOINLINE void exp_lanes(int rows, int n, const float* x, std::ptrdiff_t ldx, float factor,
                                 const float* shifts, float* y, std::ptrdiff_t ldy,
                                 float* lanes) noexcept {
   using V = Floats<Isa>;
@@ -88,25 +88,20 @@ KINGLET_NOINLINE void exp_lanes(int rows, int n, const float* x, std::ptrdiff_t 
     const auto add = [](V a, V b) { return a + b; };
     const auto take = [=](V acc, int i, auto... count) {
       const V u = V::load(x + i, count...);
-      V e;
-      if constexpr (Natural) {
-        e = exp2(fma(u, V(kLog2e), shift));
-      } else {
-        e = exp2(u + shift);
-      }
+      const V e = exp2(fma(u, V(factor), shift));
       e.store(y + i, count...);
       return acc + e;
     };
-    fold_lanes<Isa, !Natural>(n, 0.0f, take, add).store(lanes);
+    fold_lanes<Isa, Whole>(n, 0.0f, take, add).store(lanes);
   }
 }
 
-/// y = e^(x − max x) or 2^(x − max x), and 1 / Σ y for each row. A product x·log2 e is rounded once,
-/// the maximum's too: their common error cancels in y / Σ y. `inverse` holds row_results(rows)
+/// y = 2^(factor·(x − max x)), factor > 0, and 1 / Σ y for each row. A product factor·x is rounded
+/// once, the maximum's too: their common error cancels in y / Σ y. `inverse` holds row_results(rows)
 /// floats.
-template <class Isa, bool Natural>
-KINGLET_INLINE void exp_rows(int rows, int n, const float* x, std::ptrdiff_t ldx, float* y,
-                             std::ptrdiff_t ldy, float* inverse) noexcept {
+template <class Isa, bool Whole>
+KINGLET_INLINE void exp_rows(int rows, int n, const float* x, std::ptrdiff_t ldx, float factor,
+                             float* y, std::ptrdiff_t ldy, float* inverse) noexcept {
   using V = Floats<Isa>;
   const auto most = [](V a, V b) { return larger(a, b); };
   const auto add = [](V a, V b) { return a + b; };
@@ -114,10 +109,11 @@ KINGLET_INLINE void exp_rows(int rows, int n, const float* x, std::ptrdiff_t ldx
   for (int first = 0; first < rows; first += V::size) {
     const int count = rows - first < V::size ? rows - first : V::size;
     const float* from = x + first * ldx;
-    max_lanes<Isa, Natural>(count, n, from, ldx, lanes);
-    const V shifts = join_rows<Isa>(count, lanes, most) * V(Natural ? -kLog2e : -1.0f);
+    max_lanes<Isa, Whole>(count, n, from, ldx, lanes);
+    const V shifts = join_rows<Isa>(count, lanes, most) * V(-factor);
     shifts.store(inverse + first);
-    exp_lanes<Isa, Natural>(count, n, from, ldx, inverse + first, y + first * ldy, ldy, lanes);
+    exp_lanes<Isa, Whole>(count, n, from, ldx, factor, inverse + first, y + first * ldy, ldy,
+                          lanes);
     (V(1.0f) / join_rows<Isa>(count, lanes, add)).store(inverse + first);
   }
 }
@@ -141,7 +137,7 @@ void softmax_f32(int rows, int n, const float* x, int ldx, float* y, int ldy) no
     const int count = rows - first < kGroup ? rows - first : kGroup;
     const float* from = x + static_cast<std::ptrdiff_t>(first) * ldx;
     float* to = y + static_cast<std::ptrdiff_t>(first) * ldy;
-    detail::exp_rows<Isa, true>(count, n, from, ldx, to, ldy, inverse);
+    detail::exp_rows<Isa, false>(count, n, from, ldx, detail::kLog2e, to, ldy, inverse);
     for (int r = 0; r < count; ++r, to += ldy) detail::scale<Isa>(n, inverse[r], to, to);
   }
 }
