@@ -104,6 +104,13 @@ KINGLET_NOINLINE void near_tile(int k, const float* a, int lda, const float* pan
   }
 }
 
+/// The first n columns, n may be negative; apart, because g++ warns of what it cannot bound.
+template <class Isa>
+KINGLET_NOINLINE void copy_rows(int rows, int n, const float* x, int ldx, float* y,
+                                std::ptrdiff_t ldy) noexcept {
+  for (int r = 0; r < rows; ++r, x += ldx, y += ldy) copy<Isa>(n, y, x);
+}
+
 /// y = factors·(a·Wᵀ) for a block of queries, for for_tiles; `columns` of y are there.
 template <class Isa>
 struct NearProduct {
@@ -125,20 +132,16 @@ struct NearProduct {
     const float* const w = panels + static_cast<std::ptrdiff_t>(v / kV) * k * kPanel;
     const float* const f = factors ? factors + row : nullptr;
     float* const out = y + static_cast<std::ptrdiff_t>(row) * ldy + first;
-    float t[Rows * kColumns];
-    float* const to = inside >= kColumns ? out : t;
-    const int ld = inside >= kColumns ? ldy : kColumns;
-    if constexpr (Across % kV != 0) {
-      if (v % kV != 0) {
-        near_tile<Isa, Rows, Across, 1>(k, x, lda, w, f, to, ld);
-      } else {
-        near_tile<Isa, Rows, Across, 0>(k, x, lda, w, f, to, ld);
+    const auto tile = [=](float* to, std::ptrdiff_t ld) {
+      if constexpr (Across % kV != 0) {
+        if (v % kV != 0) return near_tile<Isa, Rows, Across, 1>(k, x, lda, w, f, to, ld);
       }
-    } else {
       near_tile<Isa, Rows, Across, 0>(k, x, lda, w, f, to, ld);
-    }
-    for (int r = 0; inside < kColumns && r < Rows; ++r)
-      copy<Isa>(inside, out + static_cast<std::ptrdiff_t>(r) * ldy, t + r * kColumns);
+    };
+    if (inside >= kColumns) return tile(out, ldy);
+    float t[Rows * kColumns];
+    tile(t, kColumns);
+    copy_rows<Isa>(Rows, inside, t, kColumns, out, ldy);
   }
 };
 
