@@ -15,9 +15,6 @@ namespace kinglet::kernels {
 
 namespace detail {
 
-/// The bits of kRound: those of u + kRound are kRoundBits + u, and the sum is what rounds u.
-inline constexpr std::int32_t kRoundBits = 0x4b400000;
-
 /// kRoundBits + rne(255·2^x) for x ≤ 0; the power is within 8e-5, relatively, before it is rounded.
 /// NaN gives any bits.
 template <class Isa>
@@ -29,15 +26,6 @@ KINGLET_INLINE Integers<Isa> byte_of_exp2(Floats<Isa> x) noexcept {
   const V r = x - (biased - bias);
   const V p = polynomial(r, 254.981659f, 176.781551f, 61.8658361f, 14.0687764f);
   return Integers<Isa>::bits_of(fma(p, add_exponent(V(0.0f), biased), V(kRound)));
-}
-
-/// kRoundBits + 128 + rne(x·inverse). The product is rounded first: a fused one would give other
-/// integers than an ISA without it.
-template <class Isa>
-KINGLET_INLINE Integers<Isa> rounded(Floats<Isa> x, Floats<Isa> inverse) noexcept {
-  Floats<Isa> v = x * inverse;
-  v.keep();
-  return Integers<Isa>::bits_of(v + Floats<Isa>(kRound + 128.0f));
 }
 
 /// Stores the bytes u − 128 of four registers kRoundBits + u, with the offset of Dot<Isa>.
@@ -91,7 +79,7 @@ KINGLET_INLINE Integers<Isa> four_bytes_of(const Floats<Isa>* x, Floats<Isa> inv
   constexpr std::uint32_t kSum = kBits + (kBits << 8) + (kBits << 16) + (kBits << 24);
   typename Integers<Isa>::Bits bytes{};
   KINGLET_UNROLL
-  for (int i = 3; i >= 0; --i) bytes = (bytes << 8) + rounded<Isa>(x[i], inverse).v;
+  for (int i = 3; i >= 0; --i) bytes = (bytes << 8) + rounded<Isa, 128>(x[i], inverse).v;
   return (bytes - kSum) ^ 0x80808080u;
 }
 
@@ -248,7 +236,7 @@ KINGLET_NOINLINE void quantize_symmetric(int rows, int n, const float* const* x,
       return i < n ? V::load(row + i, n - i) : V(0.0f);
     };
     for (int i = 0; i < n; i += 4 * V::size) {
-      const auto take = [=](int w) { return rounded<Isa>(load(i + w * V::size), inverse); };
+      const auto take = [=](int w) { return rounded<Isa, 128>(load(i + w * V::size), inverse); };
       store_rounded<Isa>(y + i, take(0), take(1), take(2), take(3));
     }
   }

@@ -1,6 +1,6 @@
 #pragma once
 // Dot<Isa>: the int8 step of a register tile, a handful of intrinsics an ISA. An accumulator sums,
-// for `rows` rows of a and `lanes` columns of W, the products over `depth` groups of four k.
+// for `rows` rows of a and `lanes` columns of W, the products over `depth` groups of `group` = 4 k.
 //
 //   weights   the panel bytes of `lanes` columns, made ready once for all rows
 //   load      bytes of a row (or of two), a copy for every column
@@ -22,10 +22,11 @@ namespace kinglet::kernels {
 /// One lane, no intrinsics.
 template <class Isa>
 struct Dot {
-  static constexpr int lanes = 1, rows = 1, depth = 1, accumulators = 16;
+  static constexpr int lanes = 1, rows = 1, depth = 1, group = 4, accumulators = 16;
   static constexpr int offset = 0;
   static constexpr bool needs_negative_sums = false;
 
+  using Element = std::int8_t;
   using Sums = std::int32_t;
   struct Weights {
     const std::int8_t* w;
@@ -59,10 +60,11 @@ KINGLET_INLINE int four_bytes(const std::int8_t* a) noexcept {
 template <class R>
 struct Maddubs {
   using Register = typename R::Register;
-  static constexpr int lanes = sizeof(Register) / 4, rows = 1, depth = 1;
+  static constexpr int lanes = sizeof(Register) / 4, rows = 1, depth = 1, group = 4;
   static constexpr int offset = 0;
   static constexpr bool needs_negative_sums = true;
 
+  using Element = std::int8_t;
   using Sums = Register;
   struct Weights {
     Register magnitude, negative;
@@ -165,10 +167,11 @@ struct Dot<isa::avx512> : detail::Maddubs<detail::Maddubs512> {
 #if defined(__AVX512VNNI__)
 template <>
 struct Dot<isa::avx512_vnni> {
-  static constexpr int lanes = 16, rows = 1, depth = 1, accumulators = 24;
+  static constexpr int lanes = 16, rows = 1, depth = 1, group = 4, accumulators = 24;
   static constexpr int offset = 128;
   static constexpr bool needs_negative_sums = false;
 
+  using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
   using Sums = __m512i;
   using Weights = __m512i;
@@ -201,10 +204,11 @@ KINGLET_INLINE void one_column_at_a_time() noexcept { asm volatile(""); }
 /// has two partial sums.
 template <>
 struct Dot<isa::neon64> {
-  static constexpr int lanes = 4, rows = 1, depth = 2, accumulators = 8;
+  static constexpr int lanes = 4, rows = 1, depth = 2, group = 4, accumulators = 8;
   static constexpr int offset = 0;
   static constexpr bool needs_negative_sums = false;
 
+  using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
   struct Sums {
     int32x4_t low, high;
@@ -243,10 +247,11 @@ struct Dot<isa::neon64> {
 #if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 template <>
 struct Dot<isa::neon64_dot> {
-  static constexpr int lanes = 4, rows = 1, depth = 2, accumulators = 20;
+  static constexpr int lanes = 4, rows = 1, depth = 2, group = 4, accumulators = 20;
   static constexpr int offset = 0;
   static constexpr bool needs_negative_sums = false;
 
+  using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
   using Sums = int32x4_t;
   struct Weights {
@@ -273,10 +278,11 @@ struct Dot<isa::neon64_dot> {
 /// An accumulator holds two rows: [row 0, row 1] × columns 0, 1 and × columns 2, 3.
 template <>
 struct Dot<isa::neon64_i8mm> {
-  static constexpr int lanes = 4, rows = 2, depth = 2, accumulators = 12;
+  static constexpr int lanes = 4, rows = 2, depth = 2, group = 4, accumulators = 12;
   static constexpr int offset = 0;
   static constexpr bool needs_negative_sums = false;
 
+  using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
   struct Sums {
     int32x4_t low, high;

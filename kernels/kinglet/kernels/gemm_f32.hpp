@@ -77,6 +77,16 @@ struct TileOut {
   const float* bias;
   const float* residual;
   std::ptrdiff_t ld_residual;
+
+  /// What is written comes from memory while the sums are made.
+  template <int Rows, int Columns>
+  KINGLET_INLINE void fetch() const noexcept {
+    KINGLET_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      KINGLET_UNROLL
+      for (int j = 0; j < Columns; j += kPanel) __builtin_prefetch(y + r * ldy + j, 1);
+    }
+  }
 };
 
 /// The rest of an epilogue: sums go straight to c if nothing but bias and residual is added to them
@@ -124,58 +134,26 @@ inline constexpr int kVectors = kPanel / Floats<Isa>::size;
 template <class Isa>
 using ShapeF32 = TileShape<Isa::accumulators, kVectors<Isa>, 4>;
 
-/// How far ahead weights are fetch, in floats: four lines. Eight of several panels would share too
+/// How far ahead the panels in use are fetched, in floats: four lines. Eight of several panels would share too
 /// few sets of L1 where k is a multiple of 64.
 inline constexpr int kAhead = 64;
 
-/// acc[r][j] = Σ a[r][kk] · panels[p][kk][j] for `Across` registers of columns from register `First`
-/// of the first panel on; fetch() at every step.
-template <class Isa, int Rows, int Across, int First, class F>
-KINGLET_INLINE void sum_products(int k, const float* a, int lda, const float* panels,
-                                 Floats<Isa> (&acc)[Rows][Across], const F& fetch) noexcept {
+/// The f32 step of a register tile: see dot.hpp for what its parts are.
+template <class Isa>
+struct Multiply {
   using V = Floats<Isa>;
-  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
-  KINGLET_UNROLL
-  for (int r = 0; r < Rows; ++r) {
-    KINGLET_UNROLL
-    for (int j = 0; j < Across; ++j) acc[r][j] = 0.0f;
-  }
-  for (int kk = 0; kk < k; ++kk, panels += kPanel) {
-    fetch(panels);
-    const auto panel = [=](int j) {
-      return V::load(panels + (First + j) / kVectors<Isa> * pitch +
-                     (First + j) % kVectors<Isa> * V::size);
-    };
-    const auto row = [=](int r) { return V(a[static_cast<std::ptrdiff_t>(r) * lda + kk]); };
-    if constexpr (Rows < Across) {  // the shorter side stays in registers beside the accumulators
-      V x[Rows];
-      KINGLET_UNROLL
-      for (int r = 0; r < Rows; ++r) x[r] = row(r);
-      KINGLET_UNROLL
-      for (int j = 0; j < Across; ++j) {
-        const V b = panel(j);
-        KINGLET_UNROLL
-        for (int r = 0; r < Rows; ++r) acc[r][j] = fma(x[r], b, acc[r][j]);
-      }
-    } else {
-      V b[Across];
-      KINGLET_UNROLL
-      for (int j = 0; j < Across; ++j) b[j] = panel(j);
-      KINGLET_UNROLL
-      for (int r = 0; r < Rows; ++r) {
-        const V x = row(r);
-        KINGLET_UNROLL
-        for (int j = 0; j < Across; ++j) acc[r][j] = fma(x, b[j], acc[r][j]);
-      }
-    }
-  }
-  // Without this g++ writes every sum to memory in every step.
-  KINGLET_UNROLL
-  for (int r = 0; r < Rows; ++r) {
-    KINGLET_UNROLL
-    for (int j = 0; j < Across; ++j) acc[r][j].keep();
-  }
-}
+  using Element = float;
+  using Sums = V;
+  using Weights = V;
+  using Row = V;
+  static constexpr int lanes = V::size, rows = 1, depth = 1, group = 1;
+
+  static KINGLET_INLINE Sums zero() noexcept { return 0.0f; }
+  static KINGLET_INLINE Weights weights(const float* panel) noexcept { return V::load(panel); }
+  static KINGLET_INLINE Row load(const float* a, std::ptrdiff_t) noexcept { return *a; }
+  static KINGLET_INLINE Sums dot(Sums sums, Weights w, Row a) noexcept { return fma(a, w, sums); }
+  static KINGLET_INLINE void keep(Sums& sums) noexcept { sums.keep(); }
+};
 
 /// y = a·Wᵀ + bias + residual, as sum_products. Where a line of a panel takes several loads, the
 /// panels are fetched into L1 some steps ahead; and from `next` on, more of W is fetched into L2,
@@ -187,12 +165,7 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
   constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
   constexpr int kAheadPanels = kVectors<Isa> == 1 ? 0 : kPanels;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
-  // What is written comes from memory while the sums are made.
-  KINGLET_UNROLL
-  for (int r = 0; r < Rows; ++r) {
-    KINGLET_UNROLL
-    for (int j = 0; j < Across * V::size; j += 16) __builtin_prefetch(out.y + r * out.ldy + j, 1);
-  }
+  out.fetch<Rows, Across * V::size>();
   V acc[Rows][Across];
   // Inlined at once: g++ leaves out calls of a function that does nothing but fetch.
   const auto fetch = [&](const float* step) __attribute__((always_inline)) {
@@ -203,7 +176,7 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
     KINGLET_UNROLL
     for (int j = 0; j < kAheadPanels; ++j) __builtin_prefetch(step + j * pitch + kAhead);
   };
-  sum_products<Isa, Rows, Across, First>(k, a, lda, panels, acc, fetch);
+  sum_products<Multiply<Isa>, Rows, Across, First>(k, a, lda, panels, acc, fetch);
   const TileOut o = out;
   KINGLET_UNROLL
   for (int j = 0; j < Across; ++j) {
@@ -225,9 +198,7 @@ KINGLET_INLINE void multiply(int k, const float* a, int lda, const float* panels
   constexpr int kV = kVectors<Isa>;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
   const float* const from = panels + v / kV * pitch;
-  const char* const next = reinterpret_cast<const char*>(panels + fetch.panel * pitch +
-                                                         static_cast<std::ptrdiff_t>(k) * kPanel *
-                                                             fetch.slice / fetch.slices);
+  const char* const next = fetch.in(panels, pitch * static_cast<std::ptrdiff_t>(sizeof(float)));
   const int step = fetch.step();
   if constexpr (Across % kV != 0) {  // a panel and a half, or what is left of two
     static_assert(kV == 2);

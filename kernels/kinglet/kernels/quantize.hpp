@@ -25,6 +25,8 @@ KINGLET_INLINE constexpr int padded_depth(int k) noexcept {
 namespace detail {
 
 inline constexpr float kRound = 12582912.0f;  ///< 1.5·2^23: adding it rounds to an even integer
+/// The bits of kRound: those of u + kRound are kRoundBits + u, for an integer u.
+inline constexpr std::int32_t kRoundBits = 0x4b400000;
 
 /// The integer nearest to x, |x| < 2^22.
 KINGLET_INLINE std::int32_t nearest(float x) noexcept {
@@ -71,6 +73,15 @@ KINGLET_INLINE auto native(Integers<Isa> x) noexcept {
   }
 }
 
+/// kRoundBits + rne(x·inverse) + Plus, which is even. The product is rounded first: a fused one would give other
+/// integers than an ISA without it.
+template <class Isa, int Plus = 0>
+KINGLET_INLINE Integers<Isa> rounded(Floats<Isa> x, Floats<Isa> inverse) noexcept {
+  Floats<Isa> v = x * inverse;
+  v.keep();
+  return Integers<Isa>::bits_of(v + Floats<Isa>(kRound + Plus));
+}
+
 struct RowScale {
   float scale;
   std::int32_t zero;
@@ -93,13 +104,9 @@ KINGLET_INLINE void quantize_row(int n, const float* x, RowScale row, std::int8_
   using V = Floats<Isa>;
   using I = Integers<Isa>;
   const V inverse = 1.0f / row.scale;
-  std::int32_t round_bits;  // the bits of an integer + kRound are these + that integer
-  std::memcpy(&round_bits, &kRound, sizeof round_bits);
-  const I shift = I::all(round_bits - row.zero);
+  const I shift = I::all(kRoundBits - row.zero);
   const auto quantized = [=](const float* from) {
-    V v = V::load(from) * inverse;
-    v.keep();  // rounded: a fused addition would give other integers than an ISA without it
-    return native<Isa>(I::bits_of(v + V(kRound)) - shift);
+    return native<Isa>(rounded<Isa>(V::load(from), inverse) - shift);
   };
   constexpr int kStep = 4 * V::size;
   const auto step = [=](const float* from, std::int8_t* to) {

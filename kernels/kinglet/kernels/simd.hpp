@@ -311,10 +311,11 @@ KINGLET_INLINE float join_lanes(Floats<Isa> v, Join join) noexcept {
   return first;
 }
 
-/// Left fold of f(acc, x[i]) from init in kLanes lanes (element i in lane i mod kLanes); then lanes
-/// i and i + 16 are joined, i and i + 8, … down to one.
-template <class Isa, class F, class Join>
-KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noexcept {
+namespace detail {
+/// What fold joins at last: acc = f(acc, i) for the register of elements i, i + 1, …; and
+/// f(acc, i, count) for one of which only `count` exist, unless rows consist of whole registers.
+template <class Isa, bool Whole, class F, class Join>
+KINGLET_INLINE Floats<Isa> fold_lanes(int n, float init, F f, Join join) noexcept {
   using V = Floats<Isa>;
   constexpr int kCount = kLanes / V::size;
   V acc[kCount];
@@ -323,17 +324,19 @@ KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noe
   int i = 0;
   for (; i <= n - kLanes; i += kLanes) {
     KINGLET_UNROLL
-    for (int j = 0; j < kCount; ++j) acc[j] = f(acc[j], V::load(x + i + j * V::size));
+    for (int j = 0; j < kCount; ++j) acc[j] = f(acc[j], i + j * V::size);
   }
   KINGLET_UNROLL
   for (int j = 0; j < kCount; ++j, i += V::size) {
     if (i <= n - V::size) {
-      acc[j] = f(acc[j], V::load(x + i));
-    } else if (i < n) {  // lanes without an element stay as they are
-      float lanes[V::size];
-      acc[j].store(lanes);
-      f(acc[j], V::load(x + i, n - i)).store(lanes, n - i);
-      acc[j] = V::load(lanes);
+      acc[j] = f(acc[j], i);
+    } else if constexpr (!Whole) {
+      if (i < n) {  // lanes without an element stay as they are
+        float lanes[V::size];
+        acc[j].store(lanes);
+        f(acc[j], i, n - i).store(lanes, n - i);
+        acc[j] = V::load(lanes);
+      }
     }
   }
   KINGLET_UNROLL
@@ -341,7 +344,17 @@ KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noe
     KINGLET_UNROLL
     for (int j = 0; j < half; ++j) acc[j] = join(acc[j], acc[j + half]);
   }
-  return join_lanes(acc[0], join);
+  return acc[0];
+}
+}  // namespace detail
+
+/// Left fold of f(acc, x[i]) from init in kLanes lanes (element i in lane i mod kLanes); then lanes
+/// i and i + 16 are joined, i and i + 8, … down to one.
+template <class Isa, class F, class Join>
+KINGLET_INLINE float fold(int n, const float* x, float init, F f, Join join) noexcept {
+  using V = Floats<Isa>;
+  const auto take = [=](V acc, int i, auto... count) { return f(acc, V::load(x + i, count...)); };
+  return join_lanes(detail::fold_lanes<Isa, false>(n, init, take, join), join);
 }
 
 /// Σ x[i]

@@ -19,41 +19,6 @@ inline constexpr float kLog2e = 1.44269504f;
 /// Floats of a buffer for the results of n rows: whole groups on every ISA.
 KINGLET_INLINE constexpr int row_results(int n) noexcept { return (n + 15) / 16 * 16; }
 
-/// What fold joins at last: acc = f(acc, i) for the register of elements i, i + 1, …; and
-/// f(acc, i, count) for one of which only `count` exist, unless rows consist of whole registers.
-template <class Isa, bool Whole, class F, class Join>
-KINGLET_INLINE Floats<Isa> fold_lanes(int n, float init, F f, Join join) noexcept {
-  using V = Floats<Isa>;
-  constexpr int kCount = kLanes / V::size;
-  V acc[kCount];
-  KINGLET_UNROLL
-  for (int j = 0; j < kCount; ++j) acc[j] = init;
-  int i = 0;
-  for (; i <= n - kLanes; i += kLanes) {
-    KINGLET_UNROLL
-    for (int j = 0; j < kCount; ++j) acc[j] = f(acc[j], i + j * V::size);
-  }
-  KINGLET_UNROLL
-  for (int j = 0; j < kCount; ++j, i += V::size) {
-    if (i <= n - V::size) {
-      acc[j] = f(acc[j], i);
-    } else if constexpr (!Whole) {
-      if (i < n) {  // lanes without an element stay as they are
-        float lanes[V::size];
-        acc[j].store(lanes);
-        f(acc[j], i, n - i).store(lanes, n - i);
-        acc[j] = V::load(lanes);
-      }
-    }
-  }
-  KINGLET_UNROLL
-  for (int half = kCount / 2; half > 0; half /= 2) {
-    KINGLET_UNROLL
-    for (int j = 0; j < half; ++j) acc[j] = join(acc[j], acc[j + half]);
-  }
-  return acc[0];
-}
-
 /// y = factor·x
 template <class Isa>
 KINGLET_INLINE void scale(int n, float factor, const float* x, float* y) noexcept {

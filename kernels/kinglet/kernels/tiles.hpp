@@ -6,13 +6,14 @@
 //
 //     for each group of panels                  read once from memory, then in L2
 //       for each strip of rows of a             read once a group, from L2
-//         for each tile of the group            Rows × Panels·16 accumulators in registers
-//           for every step of k                 a function of its own: the loop spills
-//             …                                   when the epilogue shares its registers
-//           epilogue on the tile, in L1
+//         for each tile of the group            Rows × Across registers of sums
+//           for every step of k                 sum_products
+//             acc[r][j] += a[r] · panel[j]
+//           results go from the registers to memory, or through L1 to what is left of an epilogue
 //
-// The strips of one call have nearly equal heights, and low ones take more panels at once, so that
-// there are always enough accumulators to hide the latency of the arithmetic.
+// The arithmetic of a step is a type D: Dot<Isa> for s8, Multiply<Isa> for f32. Of strips a call has
+// few heights, those that keep enough accumulators busy to hide the latency of the arithmetic; low
+// ones take more panels at once.
 
 #include <cstddef>
 #include <kinglet/kernels/macros.hpp>
@@ -70,8 +71,66 @@ struct Fetch {
   int panel, slice, slices;
 
   static KINGLET_INLINE constexpr Fetch nothing(int panel) noexcept { return {panel, 0, 64}; }
-  constexpr int step() const noexcept { return 64 / slices; }
+  /// Where it begins, in panels of `bytes` each.
+  KINGLET_INLINE const char* in(const void* panels, std::ptrdiff_t bytes) const noexcept {
+    return static_cast<const char*>(panels) + panel * bytes + bytes * slice / slices;
+  }
+  KINGLET_INLINE constexpr int step() const noexcept { return 64 / slices; }
 };
+
+/// acc[r][j] = Σ a[r] · panels[j] over all steps for `Across` registers of columns from register
+/// `First` of the first panel on; fetch(panels) at every step. acc has a row for D::rows rows of a.
+template <class D, int Rows, int Across, int First, int Height, class F>
+KINGLET_INLINE void sum_products(int steps, const typename D::Element* a, std::ptrdiff_t lda,
+                                 const typename D::Element* panels,
+                                 typename D::Sums (&acc)[Height][Across], const F& fetch) noexcept {
+  static_assert(Height == (Rows + D::rows - 1) / D::rows);
+  constexpr int kVectors = kPanel / D::lanes;
+  constexpr int kStep = kPanel * D::group;
+  const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(steps) * kStep;
+  KINGLET_UNROLL
+  for (int r = 0; r < Height; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < Across; ++j) acc[r][j] = D::zero();
+  }
+  for (int s = 0; s < steps; s += D::depth, panels += D::depth * kStep, a += D::depth * D::group) {
+    fetch(panels);
+    const auto weights = [=](int j) {
+      return D::weights(panels + (First + j) / kVectors * pitch +
+                        (First + j) % kVectors * D::lanes * D::group);
+    };
+    const auto row = [=](int r) {  // of a last row without a partner two copies
+      return D::load(a + r * D::rows * lda, r * D::rows + 1 < Rows ? lda : 0);
+    };
+    if constexpr (Height < Across) {  // the shorter side stays in registers beside the sums
+      typename D::Row x[Height];
+      KINGLET_UNROLL
+      for (int r = 0; r < Height; ++r) x[r] = row(r);
+      KINGLET_UNROLL
+      for (int j = 0; j < Across; ++j) {
+        const auto w = weights(j);
+        KINGLET_UNROLL
+        for (int r = 0; r < Height; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
+      }
+    } else {
+      typename D::Weights w[Across];
+      KINGLET_UNROLL
+      for (int j = 0; j < Across; ++j) w[j] = weights(j);
+      KINGLET_UNROLL
+      for (int r = 0; r < Height; ++r) {
+        const auto x = row(r);
+        KINGLET_UNROLL
+        for (int j = 0; j < Across; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
+      }
+    }
+  }
+  // Without this g++ writes every sum to memory in every step.
+  KINGLET_UNROLL
+  for (int r = 0; r < Height; ++r) {
+    KINGLET_UNROLL
+    for (int j = 0; j < Across; ++j) D::keep(acc[r][j]);
+  }
+}
 
 /// Tiles of `Rows` rows over `count` registers from register v on, the widest tiles first; each
 /// fetches its slice of the panel that lies `fetch.panel` further on, if there is one.
