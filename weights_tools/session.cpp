@@ -47,7 +47,7 @@ HitutSession::HitutSession(const std::string& path, const std::string& isa, int 
   // Of tables, which have two dimensions and lie in front, only some rows are read.
   const unsigned char *begin = nullptr, *end = nullptr;
   file_.for_each_tensor([&](const TensorInfo& tensor) {
-    if (tensor.rank != 3) return;
+    if (tensor.rank < 3) return;
     if (begin == nullptr) begin = tensor.data;
     end = tensor.data + tensor.nbytes;
   });

@@ -2,6 +2,7 @@
 // fp32 rows (linear_s8), which is what a layer of a model does.
 
 #include <cmath>
+#include <kinglet/backend/count.hpp>
 #include <kinglet/backend/cpu.hpp>
 #include <memory>
 #include <stdexcept>
@@ -103,7 +104,7 @@ Case gemm_f32_case(const CaseId& id, const Parallel& parallel, const BaselineMod
   c.operations = s.operations();
   c.bytes = 4.0 * static_cast<double>(size + area(s.m, s.k) + area(s.m, s.n));
   c.call = [=] {
-    const Linear w{o->panels.get() + area(copies->take(), 1) * size, o->bias.get(), s.n, s.k};
+    const Linear w{o->panels.get() + area(copies->take(), 1) * size, o->bias.get(), s.n, s.k, {}};
     o->cpu.linear(w, {o->a.get(), s.m, s.k}, {o->c.get(), s.m, s.n});
   };
   c.call();
@@ -124,42 +125,41 @@ Case gemm_s8_case(const CaseId& id, const Parallel& parallel, const BaselineModu
   const bool quantizes = id.kernel.compare(0, 6, "linear") == 0;
   const std::size_t size = kernels::panels_size_s8(s.n, s.k);
   const auto copies = std::make_shared<Copies>(id, size);
-  const auto* const table = id.kernels;
-  const auto o = std::make_shared<RowsS8>(s, copies->count);
-  const auto quantize = [=] {
-    parallel.split(s.m, 8, [&](int first, int count) {
-      const kernels::QuantizedRows part{o->rows.q + area(first, o->rows.ld), o->rows.ld,
-                                        o->rows.scale + first, o->rows.zero + first};
-      table->quantize_rows(count, s.k, o->a.get() + area(first, s.k), s.k, part);
-    });
+  struct Operands : RowsS8 {
+    Buffer<unsigned char> scratch;
+    Arena arena;
+    Cpu<isa::runtime> cpu;
+    Operands(const Sizes& sizes, int copies_of_w, const Parallel& p,
+             const kernels::Kernels<isa::runtime>& kernels)
+        : RowsS8(sizes, copies_of_w), cpu(arena, p, kernels) {}
   };
+  const auto o = std::make_shared<Operands>(s, copies->count, parallel, *id.kernels);
+  const ConstMatrix a{o->a.get(), s.m, s.k};
+  const Matrix y{o->c.get(), s.m, s.n};
+  const auto weights = [=](int copy) {
+    Linear w{nullptr, o->bias.get(), s.n, s.k, {}};
+    w.s8 = {o->panels.get() + area(copy, 1) * size, o->scales.get(), o->sums.get(),
+            o->negatives.get()};
+    return w;
+  };
+  Count count(parallel.threads);
+  count.linear(weights(0), a, y);
+  o->scratch = make_buffer<unsigned char>(count.scratch_bytes());
+  o->arena = Arena(o->scratch.get(), count.scratch_bytes());
+  const Activations rows{{o->a.get(), s.m, s.k}, o->rows};
+  o->cpu.quantize(rows);
   Case c;
   c.unit = "GOP/s";
   c.operations = s.operations();
   c.bytes = static_cast<double>(size + area(s.m, s.k) * (quantizes ? 4 : 1) + 4 * area(s.m, s.n));
   c.call = [=] {
-    if (quantizes && parallel.threads == 1) {
-      const kernels::WeightsS8 w{o->panels.get() + area(copies->take(), 1) * size, o->scales.get(),
-                                 o->sums.get(), o->negatives.get()};
-      kernels::Epilogue epilogue;
-      epilogue.bias = o->bias.get();
-      table->gemm_dynamic_s8(s.m, s.n, s.k, o->a.get(), s.k, o->rows, w, epilogue, o->c.get(), s.n);
-      return;
+    const Linear w = weights(copies->take());
+    if (quantizes) {
+      o->cpu.linear(w, a, y);
+    } else {
+      o->cpu.linear(w, rows, y);
     }
-    if (quantizes) quantize();  // all rows, then every thread its columns
-    const std::int8_t* panels = o->panels.get() + area(copies->take(), 1) * size;
-    parallel.split(panels_of(s.n), 4, [&](int first, int count) {
-      const int column = first * kPanel;
-      const int columns = s.n - column < count * kPanel ? s.n - column : count * kPanel;
-      const kernels::WeightsS8 w{panels + area(column, kernels::padded_depth(s.k)),
-                                 o->scales.get() + column, o->sums.get() + column,
-                                 o->negatives.get() + column};
-      kernels::Epilogue epilogue;
-      epilogue.bias = o->bias.get() + column;
-      table->gemm_s8(s.m, columns, s.k, o->rows, w, epilogue, o->c.get() + column, s.n);
-    });
   };
-  quantize();
   c.call();
   check(id, o->a.get(), o->w.get(), o->bias.get(), o->c.get(), 2.0 / 254);
   if (s.m == 1) {

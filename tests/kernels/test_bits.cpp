@@ -66,10 +66,11 @@ std::vector<float> multiplied_s8(const Table& table, Activation act) {
   std::vector<std::int32_t> sums(96), negatives(96), zero(23);
   std::vector<float> row_scale(23), c(static_cast<std::size_t>(m * n));
   kernels::pack_panels_s8(n, k, w.data(), k, panels.data(), sums.data(), negatives.data());
-  table.gemm_dynamic_s8(m, n, k, a.data(), k,
-                        {q.data(), kernels::padded_depth(k), row_scale.data(), zero.data()},
-                        {panels.data(), scale.data(), sums.data(), negatives.data()},
-                        {bias.data(), act, residual.data(), n}, c.data(), n);
+  const kernels::QuantizedRows rows{q.data(), kernels::padded_depth(k), row_scale.data(),
+                                    zero.data()};
+  table.quantize_rows(m, k, a.data(), k, rows);
+  table.gemm_s8(m, n, k, rows, {panels.data(), scale.data(), sums.data(), negatives.data()},
+                {bias.data(), act, residual.data(), n}, c.data(), n);
   return c;
 }
 

@@ -227,27 +227,6 @@ TEST_CASE("gemm_s8 gives a row and a panel the same bits however rows and panels
   }
 }
 
-TEST_CASE("gemm_dynamic_s8 is quantize_rows and then gemm_s8") {
-  for (int m : {1, 160, 161, 330}) {
-    CAPTURE(m);
-    const Problem p{m, 20, 36, Activation::gelu_erf, true, true};
-    const Inputs in(p);
-    for (int i = 0; i < kernels::count(); ++i) {
-      const Table& table = kernels::at(i);
-      const std::string isa = table.isa;
-      CAPTURE(isa);
-      Quantized scratch(table, std::min(m, kernels::kDynamicRows), p.k);
-      Guarded c(m, p.n, p.n + 2);
-      const Epilogue epilogue{in.bias.data(), p.act, in.residual.data(), in.residual.ld()};
-      table.gemm_dynamic_s8(m, p.n, p.k, in.x.data(), in.x.ld(), scratch.rows(), in.weights(),
-                            epilogue, c.data(), c.ld());
-      CHECK(c.guards_intact());
-      CHECK(scratch.guards_intact());
-      CHECK(same_bits(c.values(), run(table, p, in)));
-    }
-  }
-}
-
 TEST_CASE("gemm_s8 of no rows or no columns writes nothing") {
   const Inputs in({1, 1, 4});
   for (int i = 0; i < kernels::count(); ++i) {

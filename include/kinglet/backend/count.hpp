@@ -25,12 +25,26 @@ class Count {
 
   void linear(const Linear& w, ConstMatrix x, Matrix y, Activation = Activation::none,
               ConstMatrix residual = {}) noexcept {
-    flops_ += 2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k);
-    move(size(panels_of(w.n) * kPanel, w.k) + size(x.rows, x.cols) + size(y.rows, y.cols) +
-         size(residual.rows, residual.cols));
+    ArenaScope scope(arena_);
+    if (w.int8()) take_quantized(arena_, dynamic_rows(x.rows), w.k);
+    multiply(w, x, y, residual);
+  }
+
+  void linear(const Linear& w, const Activations& x, Matrix y, Activation act = Activation::none,
+              ConstMatrix residual = {}) noexcept {
+    if (!x.quantized()) return linear(w, x.x, y, act, residual);
+    multiply(w, x.x, y, residual);
   }
 
   void layer_norm(const Norm&, ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
+  void layer_norm(const Norm&, ConstMatrix x, const Activations& y) noexcept {
+    move(2 * size(x.rows, x.cols));
+    quantize(y);
+  }
+
+  void quantize(const Activations& x) noexcept {
+    if (x.quantized()) bytes_ += size(x.x.rows, x.x.cols);
+  }
 
   void embed(const Table&, const std::int32_t*, Matrix y, bool accumulate = false) noexcept {
     move((accumulate ? 3u : 2u) * size(y.rows, y.cols));
@@ -41,11 +55,14 @@ class Count {
     ArenaScope scope(arena_);
     take_attention_scratch(arena_, threads_, heads, y.cols / heads, queries, keys,
                            probs != nullptr);
-    for (int s = 0; s < queries.count; ++s) {
-      const int m = queries.length_of(s), n = keys.length_of(s);
-      flops_ += 4 * size(m, n) * static_cast<std::uint64_t>(y.cols);
-      move(2 * size(m + n, y.cols));
-    }
+    count_attention(queries, keys, y.cols);
+  }
+
+  void attention_s8(ConstMatrix, ConstMatrix, ConstMatrix, const Ragged& queries,
+                    const Ragged& keys, int heads, float, Matrix y) noexcept {
+    ArenaScope scope(arena_);
+    take_attention_scratch_s8(arena_, threads_, y.cols / heads, keys);
+    count_attention(queries, keys, y.cols);
   }
 
   void softmax(ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
@@ -58,6 +75,21 @@ class Count {
     return static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b);
   }
   void move(std::uint64_t floats) noexcept { bytes_ += floats * sizeof(float); }
+
+  void multiply(const Linear& w, ConstMatrix x, Matrix y, ConstMatrix residual) noexcept {
+    flops_ += 2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k);
+    const std::uint64_t weights = size(panels_of(w.n) * kPanel, w.k);
+    bytes_ += w.int8() ? weights : weights * sizeof(float);
+    move(size(x.rows, x.cols) + size(y.rows, y.cols) + size(residual.rows, residual.cols));
+  }
+
+  void count_attention(const Ragged& queries, const Ragged& keys, int width) noexcept {
+    for (int s = 0; s < queries.count; ++s) {
+      const int m = queries.length_of(s), n = keys.length_of(s);
+      flops_ += 4 * size(m, n) * static_cast<std::uint64_t>(width);
+      move(2 * size(m + n, width));
+    }
+  }
 
   int threads_;
   Arena arena_;

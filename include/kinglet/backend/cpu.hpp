@@ -21,30 +21,62 @@ class Cpu {
   void linear(const Linear& w, ConstMatrix x, Matrix y, Activation act = Activation::none,
               ConstMatrix residual = {}) noexcept {
     KINGLET_ASSERT(x.cols == w.k && y.cols == w.n && x.rows == y.rows);
-    constexpr int kGrain = 4;  // panels: the widest tile
-    parallel_.split(panels_of(w.n), kGrain, [&](int first, int count) {
-      const int column = first * kPanel;
-      const int columns = min(w.n - column, count * kPanel);
-      const Linear part = w.part(first, columns);
-      const kernels::Epilogue epilogue{
-          part.bias, act, residual.data ? residual.data + column : nullptr, residual.ld};
-      kernels_.gemm_f32(x.rows, columns, w.k, x.data, x.ld, part.weight, epilogue, y.data + column,
-                        y.ld);
-    });
+    if (!w.int8()) {
+      return split(w, y, act, residual,
+                   [&](const Linear& part, const kernels::Epilogue& epilogue, float* out) {
+                     kernels_.gemm_f32(x.rows, part.n, w.k, x.data, x.ld, part.weight, epilogue,
+                                       out, y.ld);
+                   });
+    }
+    ArenaScope scope(arena_);
+    const int most = dynamic_rows(x.rows);
+    const QuantizedRows q = take_quantized(arena_, most, w.k);
+    for (int r = 0; r < x.rows; r += most) {
+      const int rows = min(most, x.rows - r);
+      quantize(x.rows_at(r, rows), q);
+      multiply_s8(w, q, y.rows_at(r, rows), act,
+                  residual.data ? residual.rows_at(r, rows) : residual);
+    }
+  }
+
+  void linear(const Linear& w, const Activations& x, Matrix y, Activation act = Activation::none,
+              ConstMatrix residual = {}) noexcept {
+    if (!w.int8() || !x.quantized()) return linear(w, x.x, y, act, residual);
+    KINGLET_ASSERT(x.x.cols == w.k && y.cols == w.n && x.x.rows == y.rows);
+    multiply_s8(w, x.q, y, act, residual);
   }
 
   void layer_norm(const Norm& w, ConstMatrix x, Matrix y) noexcept {
-    KINGLET_ASSERT(x.cols == w.n && y.cols == w.n && x.rows == y.rows);
+    layer_norm(w, x, Activations{y, {}});
+  }
+
+  void layer_norm(const Norm& w, ConstMatrix x, const Activations& y) noexcept {
+    KINGLET_ASSERT(x.cols == w.n && y.x.cols == w.n && x.rows == y.x.rows);
     parallel_.split(x.rows, 8, [&](int first, int count) {
-      kernels_.layer_norm_f32(count, w.n, x.row(first), x.ld, w.gamma, w.beta, w.eps, y.row(first),
-                              y.ld);
+      float* const out = y.x.row(first);
+      if (y.quantized()) {
+        kernels_.layer_norm_s8(count, w.n, x.row(first), x.ld, w.gamma, w.beta, w.eps, out, y.x.ld,
+                               y.q.from_row(first));
+      } else {
+        kernels_.layer_norm_f32(count, w.n, x.row(first), x.ld, w.gamma, w.beta, w.eps, out,
+                                y.x.ld);
+      }
     });
+  }
+
+  void quantize(const Activations& x) noexcept {
+    if (x.quantized()) quantize(x.x, x.q);
   }
 
   void embed(const Table& table, const std::int32_t* ids, Matrix y,
              bool accumulate = false) noexcept {
     KINGLET_ASSERT(table.n == y.cols);
-    kernels_.embedding_f32(y.rows, y.cols, ids, table.data, table.ld, y.data, y.ld, accumulate);
+    if (table.int8()) {
+      kernels_.embedding_s8(y.rows, y.cols, ids, table.s8, table.ld, table.scale, y.data, y.ld,
+                            accumulate);
+    } else {
+      kernels_.embedding_f32(y.rows, y.cols, ids, table.data, table.ld, y.data, y.ld, accumulate);
+    }
   }
 
   void attention(ConstMatrix q, ConstMatrix k, ConstMatrix v, const Ragged& queries,
@@ -83,6 +115,22 @@ class Cpu {
     }
   }
 
+  void attention_s8(ConstMatrix q, ConstMatrix k, ConstMatrix v, const Ragged& queries,
+                    const Ragged& keys, int heads, float scale, Matrix y) noexcept {
+    const int d = y.cols / heads;
+    ArenaScope scope(arena_);
+    unsigned char* const scratch = take_attention_scratch_s8(arena_, parallel_.threads, d, keys);
+    const std::size_t worker_scratch = kernels::attention_scratch_s8(keys.longest, d);
+    parallel_.for_each(queries.count * heads, [&](int task, int worker) {
+      const int sequence = task / heads, column = task % heads * d;
+      const int row = queries.start_of(sequence), key = keys.start_of(sequence);
+      kernels_.attention_s8(queries.length_of(sequence), keys.length_of(sequence), d,
+                            q.row(row) + column, q.ld, k.row(key) + column, k.ld,
+                            v.row(key) + column, v.ld, nullptr, scale, y.row(row) + column, y.ld,
+                            scratch + static_cast<std::size_t>(worker) * worker_scratch);
+    });
+  }
+
   void softmax(ConstMatrix x, Matrix y) noexcept {
     kernels_.softmax_f32(x.rows, x.cols, x.data, x.ld, y.data, y.ld);
   }
@@ -105,6 +153,34 @@ class Cpu {
 
  private:
   static constexpr int min(int a, int b) noexcept { return a < b ? a : b; }
+
+  /// product(part of w, its epilogue, where its outputs go) for pieces of w's outputs.
+  template <class Product>
+  void split(const Linear& w, Matrix y, Activation act, ConstMatrix residual,
+             Product product) noexcept {
+    constexpr int kGrain = 4;  // panels: the widest tile
+    parallel_.split(panels_of(w.n), kGrain, [&](int first, int count) {
+      const int column = first * kPanel;
+      const Linear part = w.part(first, min(w.n - column, count * kPanel));
+      const kernels::Epilogue epilogue{
+          part.bias, act, residual.data ? residual.data + column : nullptr, residual.ld};
+      product(part, epilogue, y.data + column);
+    });
+  }
+
+  void multiply_s8(const Linear& w, const QuantizedRows& x, Matrix y, Activation act,
+                   ConstMatrix residual) noexcept {
+    split(w, y, act, residual,
+          [&](const Linear& part, const kernels::Epilogue& epilogue, float* out) {
+            kernels_.gemm_s8(y.rows, part.n, w.k, x, part.s8, epilogue, out, y.ld);
+          });
+  }
+
+  void quantize(ConstMatrix x, const QuantizedRows& q) noexcept {
+    parallel_.split(x.rows, 8, [&](int first, int count) {
+      kernels_.quantize_rows(count, x.cols, x.row(first), x.ld, q.from_row(first));
+    });
+  }
 
   Arena& arena_;
   Parallel parallel_;

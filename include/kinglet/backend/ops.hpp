@@ -4,40 +4,57 @@
 // A backend B (Cpu, Count, …) has these members; blocks and models use nothing else of it:
 //
 //   arena()                                        scratch memory
-//   linear(w, x, y [, activation, residual])       y = act(x·Wᵀ + b) + residual
-//   layer_norm(norm, x, y)                         y may be x
+//   linear(w, x, y [, activation, residual])       y = act(x·Wᵀ + b) + residual; in int8 where W is
+//                                                  int8: x, if f32 only, is quantised row by row
+//   layer_norm(norm, x, y)                         y may be x; with int8 rows where y has them
+//   quantize(x)                                    the int8 rows of x, if it has any
 //   embed(table, ids, y [, accumulate])            y[r] (+)= table[ids[r]]
 //   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
 //                                                  mask: a byte a row of k, 0: no query sees it
+//   attention_s8(q, k, v, queries, keys, heads, scale, y)      both products in int8
 //   softmax(x, y)   copy(x, y)   add(x, y)   zero(y)       add: y += x
+//
+// x of linear and y of layer_norm are a matrix, or Activations.
 
 #include <cstdint>
 #include <kinglet/core/arena.hpp>
 #include <kinglet/core/matrix.hpp>
 #include <kinglet/kernels/attention.hpp>
+#include <kinglet/kernels/attention_s8.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
+#include <kinglet/kernels/gemm_s8.hpp>
 
 namespace kinglet {
 
 using kernels::Activation;
 using kernels::kPanel;
+using kernels::padded_depth;
 using kernels::panels_of;
+using kernels::QuantizedRows;
 
 constexpr int padded(int n) noexcept { return panels_of(n) * kPanel; }
 
-/// y = x·Wᵀ + b. weight: panels of W (n, k), see kernels/gemm_f32.hpp; bias: padded(n) floats, or null.
+/// y = x·Wᵀ + b. W (n, k) in panels, see kernels/gemm_f32.hpp and gemm_s8.hpp: f32 or int8, the
+/// precision of the product. bias: padded(n) floats, or null.
 struct Linear {
   const float* weight = nullptr;
   const float* bias = nullptr;
   int n = 0;
   int k = 0;
+  kernels::WeightsS8 s8;
 
-  constexpr explicit operator bool() const noexcept { return weight != nullptr; }
+  constexpr explicit operator bool() const noexcept { return weight != nullptr || int8(); }
+  constexpr bool int8() const noexcept { return s8.panels != nullptr; }
 
   /// The n outputs that begin at panel `first`.
   constexpr Linear part(int first, int outputs) const noexcept {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(first) * kPanel;
-    return {weight ? weight + rows * k : nullptr, bias ? bias + rows : nullptr, outputs, k};
+    Linear w{weight ? weight + rows * k : nullptr, bias ? bias + rows : nullptr, outputs, k, {}};
+    if (int8()) {
+      w.s8 = {s8.panels + rows * padded_depth(k), s8.scale + rows, s8.sums + rows,
+              s8.negatives + rows};
+    }
+    return w;
   }
 };
 
@@ -50,18 +67,54 @@ struct Norm {
   constexpr explicit operator bool() const noexcept { return gamma != nullptr; }
 };
 
-/// Rows of n floats that are gathered by number.
+/// Rows of n numbers that are gathered by number: f32, or int8 with a scale a row.
 struct Table {
   const float* data = nullptr;
   int rows = 0;
   int n = 0;
   int ld = 0;
+  const std::int8_t* s8 = nullptr;
+  const float* scale = nullptr;  ///< [rows]
 
-  constexpr explicit operator bool() const noexcept { return data != nullptr; }
+  constexpr explicit operator bool() const noexcept { return data != nullptr || int8(); }
+  constexpr bool int8() const noexcept { return s8 != nullptr; }
 };
 
 constexpr Table table_of_rows(const ConstMatrix& x) noexcept {
-  return {x.data, x.rows, x.cols, x.ld};
+  return {x.data, x.rows, x.cols, x.ld, nullptr, nullptr};
+}
+
+/// Rows of activations: f32 and, where a product will read them so, the same as int8.
+struct Activations {
+  Matrix x;
+  QuantizedRows q;  ///< q.ld = 0: f32 only. Null pointers while counting
+
+  constexpr bool quantized() const noexcept { return q.ld != 0; }
+
+  constexpr Activations rows_at(int first, int count) const noexcept {
+    return {x.rows_at(first, count), q.q ? q.from_row(first) : q};
+  }
+};
+
+/// Rows that linear quantises at a time: with a group of panels they stay in the second-level cache.
+constexpr int dynamic_rows(int rows) noexcept { return rows < 160 ? rows : 160; }
+
+/// Room for int8 rows of k.
+inline QuantizedRows take_quantized(Arena& arena, int rows, int k) noexcept {
+  const auto n = static_cast<std::size_t>(rows);
+  QuantizedRows q;
+  q.ld = padded_depth(k);
+  q.q = arena.take<std::int8_t>(n * static_cast<std::size_t>(q.ld));
+  q.scale = arena.take<float>(n);
+  q.zero = arena.take<std::int32_t>(n);
+  if (q.zero == nullptr) q.q = nullptr;
+  return q;
+}
+
+/// int8: with room for int8 rows.
+inline Activations take_activations(Arena& arena, int rows, int n, bool int8) noexcept {
+  const Matrix x = arena.matrix(rows, n);
+  return {x, int8 ? take_quantized(arena, rows, n) : QuantizedRows{}};
 }
 
 /// `count` runs of rows in one matrix. Without arrays every run has `longest` rows, one run after the other.
@@ -100,6 +153,13 @@ inline AttentionScratch take_attention_scratch(Arena& arena, int threads, int he
                                       static_cast<std::size_t>(keys.longest));
   }
   return scratch;
+}
+
+/// The same of attention_s8: one kernel scratch a worker.
+inline unsigned char* take_attention_scratch_s8(Arena& arena, int threads, int head_dim,
+                                                const Ragged& keys) noexcept {
+  return arena.take<unsigned char>(static_cast<std::size_t>(threads) *
+                                   kernels::attention_scratch_s8(keys.longest, head_dim));
 }
 
 }  // namespace kinglet

@@ -14,29 +14,47 @@ struct EncoderLayer {
   Linear ffn_up;
   Linear ffn_down;
   Norm ffn_norm;
+  bool s8_attention =
+      false;  ///< scores and weighted values in int8, where no probabilities are asked
+
+  /// Whether int8 rows of x are read.
+  constexpr bool reads_int8() const noexcept { return qkv.int8() || ffn_up.int8(); }
 };
 
 /// x ← LN(x + act(x·W₁ + b₁)·W₂ + b₂), in blocks of rows whose hidden activations stay in the second-level cache.
 /// memory    kRows × (inner + 16) floats
 template <class B>
-void feed_forward(B& be, const EncoderLayer& w, Activation act, Matrix x, Matrix y) noexcept {
+void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activations& x,
+                  Matrix y) noexcept {
   constexpr int kRows = 96;
-  const int inner = w.ffn_up.n;
+  const int inner = w.ffn_up.n, all = x.x.rows;
   ArenaScope scope(be.arena());
   // Equal blocks of whole tiles; the scratch of a smaller batch is never the larger one.
-  const int most = x.rows < kRows ? x.rows : kRows;
-  const int blocks = (x.rows + kRows - 1) / kRows;
-  const int block = blocks > 1 ? ((x.rows + blocks - 1) / blocks + 5) / 6 * 6 : most;
+  const int most = all < kRows ? all : kRows;
+  const int blocks = (all + kRows - 1) / kRows;
+  const int block = blocks > 1 ? ((all + blocks - 1) / blocks + 5) / 6 * 6 : most;
   // One panel more than needed: rows whose distance is a multiple of 4 KiB would share the sets of
   // the L1 cache.
   const Matrix hidden = be.arena().matrix(most, padded(inner) + kPanel).cols_at(0, inner);
-  for (int r = 0; r < x.rows; r += block) {
-    const int rows = r + block <= x.rows ? block : x.rows - r;
+  for (int r = 0; r < all; r += block) {
+    const int rows = r + block <= all ? block : all - r;
     be.linear(w.ffn_up, x.rows_at(r, rows), hidden.rows_at(0, rows), act);
     be.linear(w.ffn_down, hidden.rows_at(0, rows), y.rows_at(r, rows), Activation::none,
-              x.rows_at(r, rows));
+              x.x.rows_at(r, rows));
   }
   be.layer_norm(w.ffn_norm, y, x);
+}
+
+/// Attention in the precision of the layer; in f32 where its probabilities are asked for.
+template <class B>
+void attend(B& be, const EncoderLayer& w, ConstMatrix q, ConstMatrix k, ConstMatrix v,
+            const Ragged& queries, const Ragged& keys, int heads, float scale, Matrix y,
+            Probs* probs) noexcept {
+  if (w.s8_attention && probs == nullptr) {
+    be.attention_s8(q, k, v, queries, keys, heads, scale, y);
+  } else {
+    be.attention(q, k, v, queries, keys, heads, scale, y, probs);
+  }
 }
 
 /// x ← LN(x + Attn(x));  x ← LN(x + FFN(x))                                     (Vaswani et al. 2017; BERT)
@@ -44,18 +62,18 @@ void feed_forward(B& be, const EncoderLayer& w, Activation act, Matrix x, Matrix
 /// probs: null, or where the attention probabilities go
 template <class B>
 void encoder_layer(B& be, const EncoderLayer& w, int heads, float scale, Activation act,
-                   const Packing& rows, Matrix x, Probs* probs = nullptr) noexcept {
+                   const Packing& rows, const Activations& x, Probs* probs = nullptr) noexcept {
   ArenaScope scope(be.arena());
-  const int h = x.cols, part = padded(h);
-  const Matrix y = be.arena().matrix(x.rows, h);
+  const int h = x.x.cols, part = padded(h);
+  const Matrix y = be.arena().matrix(x.x.rows, h);
   {
     ArenaScope attention_scope(be.arena());
-    const Matrix qkv = be.arena().matrix(x.rows, 3 * part).cols_at(0, 2 * part + h);
-    const Matrix context = be.arena().matrix(x.rows, h);
+    const Matrix qkv = be.arena().matrix(x.x.rows, 3 * part).cols_at(0, 2 * part + h);
+    const Matrix context = be.arena().matrix(x.x.rows, h);
     be.linear(w.qkv, x, qkv);
-    be.attention(qkv.cols_at(0, h), qkv.cols_at(part, h), qkv.cols_at(2 * part, h), rows.queries(),
-                 rows.keys(), heads, scale, context, probs);
-    be.linear(w.attn_output, context, y, Activation::none, x);
+    attend(be, w, qkv.cols_at(0, h), qkv.cols_at(part, h), qkv.cols_at(2 * part, h), rows.queries(),
+           rows.keys(), heads, scale, context, probs);
+    be.linear(w.attn_output, context, y, Activation::none, x.x);
   }
   be.layer_norm(w.attn_norm, y, x);
   feed_forward(be, w, act, x, y);
@@ -65,21 +83,21 @@ void encoder_layer(B& be, const EncoderLayer& w, int heads, float scale, Activat
 /// x (rows, h) all rows; ids: the chosen rows, in the order of y (chosen rows, h)
 template <class B>
 void encoder_layer_reading(B& be, const EncoderLayer& w, int heads, float scale, Activation act,
-                           const Packing& rows, Matrix x, const Ragged& read,
+                           const Packing& rows, const Activations& x, const Ragged& read,
                            const std::int32_t* ids, Matrix y, Probs* probs) noexcept {
   ArenaScope scope(be.arena());
-  const int h = x.cols, part = padded(h);
-  const Matrix kv = be.arena().matrix(x.rows, 2 * part).cols_at(0, part + h);
+  const int h = x.x.cols, part = padded(h);
+  const Matrix kv = be.arena().matrix(x.x.rows, 2 * part).cols_at(0, part + h);
   const Matrix q = be.arena().matrix(y.rows, h);
   const Matrix context = be.arena().matrix(y.rows, h);
-  be.embed(table_of_rows(x), ids, y);
+  be.embed(table_of_rows(x.x), ids, y);
   be.linear(w.qkv.part(0, h), y, q);
   be.linear(w.qkv.part(part / kPanel, part + h), x, kv);
-  be.attention(q, kv.cols_at(0, h), kv.cols_at(part, h), read, rows.keys(), heads, scale, context,
-               probs);
+  attend(be, w, q, kv.cols_at(0, h), kv.cols_at(part, h), read, rows.keys(), heads, scale, context,
+         probs);
   be.linear(w.attn_output, context, q, Activation::none, y);
   be.layer_norm(w.attn_norm, q, y);
-  feed_forward(be, w, act, y, q);
+  feed_forward(be, w, act, Activations{y, {}}, q);
 }
 
 }  // namespace kinglet

@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <cstring>
 #include <kinglet/backend/ops.hpp>
+#include <kinglet/blocks/encoder_layer.hpp>
 #include <kinglet/core/status.hpp>
 #include <kinglet/io/model_file.hpp>
 #include <string_view>
+#include <type_traits>
 
 namespace kinglet {
 
@@ -43,60 +45,95 @@ class Binder {
 
   enum class Bias : std::uint8_t { none, required };
 
-  /// `parts` matrices of n × k, each padded to whole panels; the view covers all of them.
+  /// `parts` matrices of n × k, each padded to whole panels; the view covers all of them. Stored as
+  ///   name.weight  f32 [parts·ceil(n/16)][k][16], or
+  ///   name.weight  s8 [parts·ceil(n/16)][padded_depth(k)/4][16][4] and, one number an output,
+  ///   name.weight_scale f32, .weight_sums s32 (Σ w), .weight_negatives s32 (Σ max(−w, 0))
+  /// The sums are what the file says: wrong ones give wrong numbers, nothing worse.
   Linear linear(std::string_view name, int n, int k, Bias bias = Bias::required,
                 int parts = 1) noexcept {
     const int panels = parts * panels_of(n);
+    const Shape outputs{panels, kPanel};
     Linear w;
     w.n = (parts - 1) * padded(n) + n;
     w.k = k;
-    w.weight = floats(Name(name).append(".weight").view(), {panels, k, kPanel}, 3);
+    const Name weight = Name(name).append(".weight");
+    if (holds_s8(weight.view())) {
+      w.s8.panels = numbers<std::int8_t>(weight.view(), {panels, padded_depth(k) / 4, kPanel, 4});
+      w.s8.scale = numbers<float>(Name(weight).append("_scale").view(), outputs);
+      w.s8.sums = numbers<std::int32_t>(Name(weight).append("_sums").view(), outputs);
+      w.s8.negatives = numbers<std::int32_t>(Name(weight).append("_negatives").view(), outputs);
+    } else {
+      w.weight = numbers<float>(weight.view(), {panels, k, kPanel});
+    }
     if (bias == Bias::required) {
-      w.bias = floats(Name(name).append(".bias").view(), {panels, kPanel, 0}, 2);
+      w.bias = numbers<float>(Name(name).append(".bias").view(), outputs);
     }
     return w;
   }
 
   Norm norm(std::string_view name, int n, float eps) noexcept {
     Norm w;
-    w.gamma = floats(Name(name).append(".weight").view(), {n, 0, 0}, 1);
-    w.beta = floats(Name(name).append(".bias").view(), {n, 0, 0}, 1);
+    w.gamma = numbers<float>(Name(name).append(".weight").view(), {n});
+    w.beta = numbers<float>(Name(name).append(".bias").view(), {n});
     w.n = n;
     w.eps = eps;
     return w;
   }
 
+  /// name.weight f32 [rows][n], or s8 with name.weight_scale f32 [rows].
   Table table(std::string_view name, int rows, int n) noexcept {
-    return {floats(Name(name).append(".weight").view(), {rows, n, 0}, 2), rows, n, n};
+    const Name weight = Name(name).append(".weight");
+    Table t{nullptr, rows, n, n, nullptr, nullptr};
+    if (holds_s8(weight.view())) {
+      t.s8 = numbers<std::int8_t>(weight.view(), {rows, n});
+      t.scale = numbers<float>(Name(weight).append("_scale").view(), {rows});
+    } else {
+      t.data = numbers<float>(weight.view(), {rows, n});
+    }
+    return t;
   }
 
  private:
   struct Shape {
-    int dims[3];
+    int dims[4];  ///< slowest first, 0 beyond the rank
+    constexpr Shape(int a, int b = 0, int c = 0, int d = 0) noexcept : dims{a, b, c, d} {}
   };
 
-  const float* floats(std::string_view name, Shape shape, int rank) noexcept {
+  bool holds_s8(std::string_view name) const noexcept {
+    const Result<TensorInfo> found = file_.tensor(name);
+    return found.ok() && found->dtype == DType::s8;
+  }
+
+  template <class T>
+  const T* numbers(std::string_view name, Shape shape) noexcept {
+    constexpr DType kType = std::is_same_v<T, float>         ? DType::f32
+                            : std::is_same_v<T, std::int8_t> ? DType::s8
+                                                             : DType::s32;
     if (!status_.ok()) return nullptr;
     const Result<TensorInfo> found = file_.tensor(name);
     if (!found.ok()) {
       status_ = found.status();
       return nullptr;
     }
-    if (found->dtype != DType::f32) {
-      return fail("the tensor is not f32", name);
+    if (found->dtype != kType) {
+      return fail<T>("the tensor has another type than the model can use", name);
     }
-    bool equal = found->rank == rank;
-    for (int i = 0; equal && i < rank; ++i) {
-      equal = found->shape[i] == static_cast<std::uint64_t>(shape.dims[i]);
+    bool equal = true;
+    for (int i = 0; i < 4; ++i) {
+      const auto stored = i < found->rank ? found->shape[i] : 0;
+      equal = equal && stored == static_cast<std::uint64_t>(shape.dims[i]);
     }
-    if (!equal) return fail("the tensor has another shape than the model's dimensions say", name);
-    if (reinterpret_cast<std::uintptr_t>(found->data) % alignof(float) != 0) {
-      return fail("the tensor is not aligned in memory", name);
+    if (!equal)
+      return fail<T>("the tensor has another shape than the model's dimensions say", name);
+    if (reinterpret_cast<std::uintptr_t>(found->data) % alignof(T) != 0) {
+      return fail<T>("the tensor is not aligned in memory", name);
     }
-    return reinterpret_cast<const float*>(found->data);
+    return reinterpret_cast<const T*>(found->data);
   }
 
-  const float* fail(const char* what, std::string_view name) noexcept {
+  template <class T>
+  const T* fail(const char* what, std::string_view name) noexcept {
     status_ = Status(Code::mismatch, what, Status::kNowhere, name);
     return nullptr;
   }
@@ -104,6 +141,23 @@ class Binder {
   const ModelFile& file_;
   Status status_;
 };
+
+/// Sets s8_attention of the layers that `key` lists, each below `layers`; the key may be absent.
+inline Status bind_s8_attention(const ModelFile& file, std::string_view key, int layers,
+                                EncoderLayer* to) noexcept {
+  if (!file.has(key)) return {};
+  const Result<GgufArray> listed = file.array(key);
+  if (!listed.ok()) return listed.status();
+  for (std::uint64_t i = 0; i < listed->count(); ++i) {
+    const Result<std::uint64_t> layer = listed->number(i);
+    if (!layer.ok() || *layer >= static_cast<std::uint64_t>(layers)) {
+      return Status(Code::mismatch, "names a layer that cannot have attention in int8",
+                    Status::kNowhere, key);
+    }
+    to[*layer].s8_attention = true;
+  }
+  return {};
+}
 
 /// Reads numbers of a config with limits; the first fault is kept, as in Binder.
 class ConfigReader {

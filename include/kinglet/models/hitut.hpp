@@ -133,7 +133,7 @@ void embed_kind(B& be, const Config& c, const Weights& w, const Input& in, Kind 
                 const std::int32_t* ids, const std::int32_t* slots, Matrix tokens) noexcept {
   ArenaScope scope(be.arena());
   const int e = c.embedding;
-  const Table features{in.features, in.batch * c.vision, kFeatures, kFeatures};
+  const Table features = table_of_rows({in.features, in.batch * c.vision, kFeatures});
   const Table& table = kind == Kind::word ? w.words : w.actions;
   if (kind == Kind::cls || (kind == Kind::vision && in.vision == nullptr && ids != nullptr)) {
     be.zero(tokens);
@@ -170,12 +170,11 @@ void embed_past(B& be, const Config& c, const Weights& w, const Input& in, int s
   std::int32_t* ids = be.arena().template take<std::int32_t>(static_cast<std::size_t>(steps));
   const std::ptrdiff_t base = static_cast<std::ptrdiff_t>(sequence) * steps * kPastSlots;
   for (int slot = 0; slot < kPastSlots; ++slot) {
-    const Table features{in.past_features ? in.past_features + (base + slot) * kFeatures : nullptr,
-                         steps, kFeatures, kPastSlots * kFeatures};
+    const ConstMatrix x{in.past_features ? in.past_features + (base + slot) * kFeatures : nullptr,
+                        steps, kFeatures, kPastSlots * kFeatures};
     for (int t = 0; ids != nullptr && t < steps; ++t)
       ids[t] = in.past[base + t * kPastSlots + slot];
     be.embed(w.actions, ids, seen.cols_at(0, e), slot > 0);
-    const ConstMatrix x{features.data, steps, kFeatures, features.ld};
     if (slot == 0) {
       be.copy(x, seen.cols_at(e, kFeatures));
     } else {
@@ -288,27 +287,34 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     read[i] = rows.row_of(static_cast<int>(i) / reads.each, read[i]);
   }
 
-  Matrix x = arena.matrix(rows.rows, h);
+  bool int8 = false;
+  for (int l = 0; l < c.layers; ++l) int8 = int8 || w.layers[l].reads_int8();
+  const Activations x = take_activations(arena, rows.rows, h, int8);
   {
     ArenaScope inputs(arena);
     const int token = c.projected_inputs ? h : c.embedding;
-    const Matrix tokens = c.mapped_embeddings ? arena.matrix(rows.rows, token) : x;
+    const Matrix tokens = c.mapped_embeddings ? arena.matrix(rows.rows, token) : x.x;
     embed_inputs(be, c, w, in, rows, tokens);
     // The published scratch encoder is handed tokens with positions, the others add them inside.
     if (!c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
     be.embed(w.positions, rows.position, tokens, true);
     if (c.projected_inputs) seen(Trace::Stage::input_embeds, 0, tokens, rows);
-    be.layer_norm(w.input_norm, tokens, tokens);
+    if (c.mapped_embeddings) {
+      be.layer_norm(w.input_norm, tokens, tokens);
+      be.linear(w.embedding_to_hidden, tokens, x.x);
+      be.quantize(x);
+    } else {
+      be.layer_norm(w.input_norm, tokens, x);
+    }
     seen(Trace::Stage::hidden, 0, tokens, rows);
-    if (c.mapped_embeddings) be.linear(w.embedding_to_hidden, tokens, x);
   }
   int stage = 0;
-  if (c.mapped_embeddings) seen(Trace::Stage::hidden, ++stage, x, rows);
+  if (c.mapped_embeddings) seen(Trace::Stage::hidden, ++stage, x.x, rows);
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(h / c.heads));
   for (int l = 0; l + 1 < c.layers; ++l) {
     encoder_layer(be, w.layers[l], c.heads, scale, c.activation, rows, x);
-    seen(Trace::Stage::hidden, ++stage, x, rows);
+    seen(Trace::Stage::hidden, ++stage, x.x, rows);
   }
 
   // The last layer: only the rows that are read, unless somebody looks.
@@ -319,9 +325,9 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
   if (every_row) {
     probs.sum = arena.matrix(rows.rows, rows.longest_live);
     encoder_layer(be, last, c.heads, scale, c.activation, rows, x, wanted);
-    seen(Trace::Stage::hidden, ++stage, x, rows);
+    seen(Trace::Stage::hidden, ++stage, x.x, rows);
     seen(Trace::Stage::attention, 0, probs.sum, rows);
-    be.embed(table_of_rows(x), read, top);
+    be.embed(table_of_rows(x.x), read, top);
   } else {
     if (wanted) probs.sum = arena.matrix(top.rows, rows.longest_live);
     encoder_layer_reading(be, last, c.heads, scale, c.activation, rows, x, {batch, reads.each},

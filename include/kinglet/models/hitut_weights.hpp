@@ -189,6 +189,12 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
     layer.ffn_norm = b.norm(name(".layer_output_norm").view(), h, c.norm_eps);
   }
   for (int l = c.stored_layers; l < c.layers; ++l) w.layers[l] = w.layers[0];
+  // The last layer's probabilities are an output.
+  if (b.status().ok()) {
+    const Status status =
+        bind_s8_attention(file, "hitut.attention.s8_layers", c.layers - 1, w.layers);
+    if (!status.ok()) return status;
+  }
 
   if (h != e) {
     w.high_proj = b.linear("high_proj", e, h);

@@ -160,26 +160,4 @@ void gemm_s8(int m, int n, int k, const QuantizedRows& a, const WeightsS8& w,
   detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), tiles);
 }
 
-/// Rows that gemm_dynamic_s8 quantises at a time: with a group of panels they stay in L2.
-inline constexpr int kDynamicRows = 160;
-
-/// gemm_s8 of f32 rows a, quantised block by block.
-/// shapes    a (m, k); the rest as gemm_s8
-/// layout    as gemm_s8; lda in elements
-/// requires  as gemm_s8; scratch holds min(m, kDynamicRows) rows of k
-/// numerics  the same bits as quantize_rows and then gemm_s8
-/// memory    scratch, and as gemm_s8
-/// oracle    tests/reference/gemm_s8.hpp
-template <class Isa>
-void gemm_dynamic_s8(int m, int n, int k, const float* a, int lda, const QuantizedRows& scratch,
-                     const WeightsS8& w, const Epilogue& epilogue, float* c, int ldc) noexcept {
-  for (int r = 0; r < m; r += kDynamicRows) {
-    const int rows = m - r < kDynamicRows ? m - r : kDynamicRows;
-    Epilogue part = epilogue;
-    if (part.residual) part.residual += static_cast<std::ptrdiff_t>(r) * part.ld_residual;
-    quantize_rows<Isa>(rows, k, a + static_cast<std::ptrdiff_t>(r) * lda, lda, scratch);
-    gemm_s8<Isa>(rows, n, k, scratch, w, part, c + static_cast<std::ptrdiff_t>(r) * ldc, ldc);
-  }
-}
-
 }  // namespace kinglet::kernels

@@ -14,6 +14,10 @@ struct QuantizedRows {
   int ld = 0;  ///< a multiple of kDepth
   float* scale = nullptr;
   std::int32_t* zero = nullptr;
+
+  KINGLET_INLINE constexpr QuantizedRows from_row(int first) const noexcept {
+    return {q + static_cast<std::ptrdiff_t>(first) * ld, ld, scale + first, zero + first};
+  }
 };
 
 /// Rows of int8 are padded to a multiple of this many k, by zeros in W.

@@ -20,7 +20,6 @@ struct Kernels {
   static constexpr const char* isa = Isa::name;
   static constexpr auto gemm_f32 = &kernels::gemm_f32<Isa>;
   static constexpr auto gemm_s8 = &kernels::gemm_s8<Isa>;
-  static constexpr auto gemm_dynamic_s8 = &kernels::gemm_dynamic_s8<Isa>;
   static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
   static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
   static constexpr auto attention_s8 = &kernels::attention_s8<Isa>;
@@ -38,7 +37,6 @@ struct Kernels<isa::runtime> {
   const char* isa;
   decltype(&kernels::gemm_f32<isa::scalar>) gemm_f32;
   decltype(&kernels::gemm_s8<isa::scalar>) gemm_s8;
-  decltype(&kernels::gemm_dynamic_s8<isa::scalar>) gemm_dynamic_s8;
   decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
   decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
   decltype(&kernels::attention_s8<isa::scalar>) attention_s8;
@@ -54,9 +52,9 @@ struct Kernels<isa::runtime> {
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
   using K = Kernels<Isa>;
-  return {K::isa,           K::gemm_f32,     K::gemm_s8,       K::gemm_dynamic_s8, K::quantize_rows,
-          K::attention_f32, K::attention_s8, K::softmax_f32,   K::layer_norm_f32,  K::layer_norm_s8,
-          K::activate_f32,  K::add_f32,      K::embedding_f32, K::embedding_s8};
+  return {K::isa,          K::gemm_f32,      K::gemm_s8,        K::quantize_rows, K::attention_f32,
+          K::attention_s8, K::softmax_f32,   K::layer_norm_f32, K::layer_norm_s8, K::activate_f32,
+          K::add_f32,      K::embedding_f32, K::embedding_s8};
 }
 
 }  // namespace kinglet::kernels
