@@ -1,9 +1,7 @@
 // kinglet-bench accuracy: the share of right answers of a HiTUT model on an evaluation set.
 //
-// The set holds, for each task T in high, low_mani, low_navi, row-major tensors T.vision_cls,
-// T.vision_feats, T.lang_input, T.action_history_input, T.seq_mask, T.arg_pos, T.type_pos, the
-// labels T.actype_label, T.arg_label, T.mask_label (−1 = not asked), and for navigation T.rotation,
-// T.horizon.
+// The set holds, for each task T in high, low_mani, low_navi, inputs as HitutRows reads them and the
+// labels T.actype_label, T.arg_label, T.mask_label (−1 = not asked).
 
 #include <unistd.h>
 
@@ -19,7 +17,7 @@
 #include "checkpoint.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
-#include "hitut_golden.hpp"
+#include "hitut_samples.hpp"
 #include "session.hpp"
 
 namespace kinglet::tools {
@@ -59,99 +57,34 @@ struct TaskResult {
   std::vector<Metric> metrics;
 };
 
-/// The rows of one task, ready to be sliced.
-class Rows {
- public:
-  Rows(const Checkpoint& set, const std::string& task) : set_(set), task_(task) {}
-
-  int count() const {
-    const Tensor* tensor = set_.find(task_ + ".type_pos");
-    return tensor && tensor->shape.size() == 1 ? static_cast<int>(tensor->shape[0]) : 0;
-  }
-  bool has(const std::string& name) const { return set_.find(task_ + "." + name) != nullptr; }
-
-  template <class T>
-  std::vector<T> take(const std::string& name, int each) const {
-    const std::string full = task_ + "." + name;
-    const Tensor* tensor = set_.find(full);
-    if (tensor == nullptr) throw FileError(set_.path, full, "the tensor is missing");
-    if (tensor->count() != static_cast<std::int64_t>(count()) * each) {
-      throw FileError(set_.path, full,
-                      "needs " + std::to_string(each) + " numbers a row for this model");
-    }
-    std::vector<T> out;
-    for (const double number : values_of(set_.path, *tensor).numbers) {
-      if (!(std::abs(number) <= 2147483647.0))
-        throw FileError(set_.path, full, "holds a number out of range");
-      out.push_back(static_cast<T>(number));
-    }
-    return out;
-  }
-
- private:
-  const Checkpoint& set_;
-  std::string task_;
-};
-
-TaskResult evaluate(HitutSession& session, const Checkpoint& set, hitut::Task task,
-                    const char* name, int batch) {
+TaskResult evaluate(HitutSession& session, const Samples& set, const HitutTask& task, int batch) {
   const hitut::Config& c = session.config();
-  const Rows rows(set, name);
+  const HitutRows rows(set, c, task.task);
   const int count = rows.count();
-  const auto words = rows.take<std::int32_t>("lang_input", c.language);
-  const auto vision = rows.take<std::int32_t>("vision_cls", c.vision);
-  const auto features = rows.take<float>("vision_feats", c.vision * hitut::kFeatures);
-  const auto history = rows.take<std::int32_t>("action_history_input", c.history);
-  const auto mask = rows.take<std::uint8_t>("seq_mask", c.seq);
-  const auto type_position = rows.take<std::int32_t>("type_pos", 1);
-  const auto arg_position = rows.take<std::int32_t>("arg_pos", 1);
-  const auto type_label = rows.take<int>("actype_label", 1);
-  const auto arg_label = rows.take<int>("arg_label", 1);
-  const auto mask_label = rows.take<int>("mask_label", 1);
-  std::vector<std::int32_t> rotation, horizon;
-  if (task == hitut::Task::low_navi && rows.has("rotation")) {
-    rotation = rows.take<std::int32_t>("rotation", 1);
-    horizon = rows.take<std::int32_t>("horizon", 1);
-  }
+  const auto type_label = set.numbers<int>("actype_label", count);
+  const auto arg_label = set.numbers<int>("arg_label", count);
+  const auto mask_label = set.numbers<int>("mask_label", count);
 
-  const int types = hitut::type_count(c, task);
-  const auto floats = [&](int each) {
-    return std::vector<float>(static_cast<std::size_t>(batch * each));
-  };
-  std::vector<float> type_logits = floats(types), arg_logits = floats(c.object_count),
-                     mask_logits = floats(c.vision), monitor_logits = floats(3);
+  const int types = hitut::type_count(c, task.task);
+  HitutLogits logits(c, task.task, batch);
   Metric type{"type"}, arg{"arg"}, slot{"mask"};
   const bool progress = isatty(STDERR_FILENO) != 0;
   const auto begin = Clock::now();
   for (int row = 0; row < count; row += batch) {
-    hitut::Input in;
-    in.task = task;
-    in.batch = std::min(batch, count - row);
-    in.words = words.data() + row * c.language;
-    in.vision = vision.data() + row * c.vision;
-    in.features = features.data() + static_cast<std::ptrdiff_t>(row) * c.vision * hitut::kFeatures;
-    in.history = history.data() + row * c.history;
-    in.mask = mask.data() + row * c.seq;
-    in.type_position = type_position.data() + row;
-    in.arg_position = arg_position.data() + row;
-    if (!rotation.empty()) {
-      in.rotation = rotation.data() + row;
-      in.horizon = horizon.data() + row;
-    }
-    session.forward(
-        in, {type_logits.data(), arg_logits.data(), mask_logits.data(), monitor_logits.data()});
-    for (int b = 0; b < in.batch; ++b) {
+    const int now = std::min(batch, count - row);
+    session.forward(rows.slice(row, now), logits.at(0));
+    for (int b = 0; b < now; ++b) {
       const auto at = static_cast<std::size_t>(row + b);
-      type.add(type_label[at], type_logits.data() + b * types, types);
-      arg.add(arg_label[at], arg_logits.data() + b * c.object_count, c.object_count);
-      if (hitut::has_mask(task))
-        slot.add(mask_label[at], mask_logits.data() + b * c.vision, c.vision);
+      type.add(type_label[at], logits.type.data() + b * types, types);
+      arg.add(arg_label[at], logits.arg.data() + b * c.object_count, c.object_count);
+      if (hitut::has_mask(task.task))
+        slot.add(mask_label[at], logits.mask.data() + b * c.vision, c.vision);
     }
-    if (progress) std::fprintf(stderr, "\r%s %d/%d ", name, row + in.batch, count);
+    if (progress) std::fprintf(stderr, "\r%s %d/%d ", task.name, row + now, count);
   }
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (progress) std::fprintf(stderr, "\r\033[K");
-  TaskResult result{name, count, seconds, {}};
+  TaskResult result{task.name, count, seconds, {}};
   for (const Metric& metric : {type, arg, slot}) {
     if (metric.asked > 0) result.metrics.push_back(metric);
   }
@@ -190,12 +123,9 @@ void run(const Options& options) {
   HitutSession session(options.model, options.isa, options.threads);
   const Checkpoint set = read_checkpoint(options.set);
   std::vector<TaskResult> results;
-  constexpr std::pair<hitut::Task, const char*> kTasks[] = {{hitut::Task::high, "high"},
-                                                            {hitut::Task::low_mani, "low_mani"},
-                                                            {hitut::Task::low_navi, "low_navi"}};
-  for (const auto& [task, name] : kTasks) {
-    if (Rows(set, name).count() > 0)
-      results.push_back(evaluate(session, set, task, name, options.batch));
+  for (const HitutTask& task : kHitutTasks) {
+    const Samples rows(set, task.name);
+    if (rows.has("type_pos")) results.push_back(evaluate(session, rows, task, options.batch));
   }
   if (results.empty())
     throw FileError(options.set, "evaluation set", "holds no rows of a HiTUT task");

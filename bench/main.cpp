@@ -5,7 +5,7 @@
 #include <exception>
 
 #include "commands.hpp"
-#include "session.hpp"
+#include "model_session.hpp"
 
 int main(int argc, char** argv) {
   CLI::App app("kinglet-bench: how fast, how large and how right a model is on this machine",

@@ -2,101 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 
 #include "file_error.hpp"
-#include "half.hpp"
+#include "hitut_samples.hpp"
 
 namespace kinglet::tools {
 namespace {
 
 using hitut::Task;
 
-/// Typed access to the inputs and metadata of one golden file.
-class Golden {
- public:
-  explicit Golden(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
-
-  const std::string& path() const { return checkpoint_.path; }
-
-  std::string meta(const std::string& key, const std::string& fallback) const {
-    for (const auto& [name, value] : checkpoint_.metadata) {
-      if (name == key) return value;
-    }
-    return fallback;
+Task task_of(const Samples& golden) {
+  const std::string wanted = golden.meta("task_type", "");
+  for (const auto& [task, name] : kHitutTasks) {
+    if (wanted == name) return task;
   }
-
-  double meta_number(const std::string& key, double fallback) const {
-    const std::string text = meta(key, std::to_string(fallback));
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    if (end == text.c_str() || *end != 0 || !(value > 0 && value < 1e6)) {
-      throw FileError(path(), "metadata", key + " " + quoted(text) + " is not a usable number");
-    }
-    return value;
-  }
-
-  bool has(const std::string& name) const { return checkpoint_.find("in." + name) != nullptr; }
-
-  /// The numbers of in.<name>; `count` of them, or any number if negative.
-  template <class T>
-  std::vector<T> numbers(const std::string& name, std::int64_t count = -1) const {
-    const Tensor* tensor = checkpoint_.find("in." + name);
-    if (tensor == nullptr) throw FileError(path(), "in." + name, "the input is missing");
-    if (count >= 0 && tensor->count() != count) {
-      throw FileError(path(), "in." + name,
-                      "holds " + std::to_string(tensor->count()) + " numbers, the model needs " +
-                          std::to_string(count));
-    }
-    const Values values = values_of(path(), *tensor);
-    std::vector<T> out;
-    out.reserve(values.numbers.size());
-    for (const double number : values.numbers) {
-      if (!(std::abs(number) <= 2147483647.0)) {
-        throw FileError(path(), "in." + name, "holds a number out of range");
-      }
-      out.push_back(static_cast<T>(number));
-    }
-    return out;
-  }
-
-  std::int32_t number(const std::string& name) const { return numbers<std::int32_t>(name, 1)[0]; }
-
-  std::int64_t length(const std::string& name) const {
-    const Tensor* tensor = checkpoint_.find("in." + name);
-    if (tensor == nullptr) throw FileError(path(), "in." + name, "the input is missing");
-    return tensor->shape.empty() ? 1 : tensor->shape[0];
-  }
-
- private:
-  const Checkpoint& checkpoint_;
-};
-
-Task task_of(const Golden& golden) {
-  const std::string name = golden.meta("task_type", "");
-  if (name == "high") return Task::high;
-  if (name == "low_mani") return Task::low_mani;
-  if (name == "low_navi") return Task::low_navi;
   throw FileError(golden.path(), "metadata",
-                  "task_type " + quoted(name) + " is not one of HiTUT's");
+                  "task_type " + quoted(wanted) + " is not one of HiTUT's");
 }
 
 /// Everything one run writes, heads and trace.
 class Recorder {
  public:
   Recorder(const hitut::Config& config, Task task, int batch)
-      : config_(config), task_(task), batch_(batch) {
-    const auto floats = [&](int each) {
-      return std::vector<float>(static_cast<std::size_t>(batch) * static_cast<std::size_t>(each));
-    };
-    type_ = floats(hitut::type_count(config, task));
-    arg_ = floats(config.object_count);
-    mask_ = floats(config.vision);
-    monitors_ = floats(3);
-  }
+      : config_(config), batch_(batch), logits_(config, task, batch) {}
 
-  hitut::Output output() { return {type_.data(), arg_.data(), mask_.data(), monitors_.data()}; }
+  hitut::Output output() { return logits_.at(0); }
   hitut::Trace trace() {
     return {[](void* self, hitut::Trace::Stage stage, int index, ConstMatrix rows,
                const Packing& packing) {
@@ -106,36 +36,26 @@ class Recorder {
   }
 
   bool same_heads(const Recorder& other) const {
-    return type_ == other.type_ && arg_ == other.arg_ && mask_ == other.mask_ &&
-           monitors_ == other.monitors_;
+    const HitutLogits &a = logits_, &b = other.logits_;
+    return a.type == b.type && a.arg == b.arg && a.mask == b.mask && a.monitors == b.monitors;
   }
 
-  const std::vector<float>& type() const { return type_; }
-  const std::vector<float>& arg() const { return arg_; }
-  const std::vector<float>& mask() const { return mask_; }
+  const HitutLogits& logits() const { return logits_; }
 
-  void heads(std::vector<Values>& out) const {
-    add(out, "type_logits", type_);
-    add(out, "arg_logits", arg_);
-    predictions(out, "type_pred", type_);
-    predictions(out, "arg_pred", arg_);
-    if (hitut::has_mask(task_)) {
-      add(out, "mask_logits", mask_);
-      predictions(out, "mask_pred", mask_);
-    }
-    if (!hitut::has_monitors(config_, task_)) return;
+  void predictions(std::vector<Values>& out) const {
+    best(out, "type_pred", logits_.type);
+    best(out, "arg_pred", logits_.arg);
+    if (!logits_.mask.empty()) best(out, "mask_pred", logits_.mask);
+    if (logits_.monitors.empty()) return;
     constexpr const char* kMonitors[] = {"visible", "reached", "progress"};
     for (std::size_t m = 0; m < 3; ++m) {
-      Values logits{std::string("out.navi_logit_") + kMonitors[m], {batch_, 1}, {}, false};
       Values predicted{std::string("out.navi_pred_") + kMonitors[m], {batch_}, {}, m < 2};
       for (std::size_t b = 0; b < static_cast<std::size_t>(batch_); ++b) {
-        const double logit = monitors_[3 * b + m];
-        logits.numbers.push_back(logit);
+        const double logit = static_cast<double>(logits_.monitors[3 * b + m]);
         // The published code compares the raw logit with 0.5 for the two flags.
         predicted.numbers.push_back(m < 2 ? (logit > 0.5 ? 1.0 : 0.0)
                                           : 1.0 / (1.0 + std::exp(-logit)));
       }
-      out.push_back(logits);
       out.push_back(predicted);
     }
   }
@@ -145,15 +65,8 @@ class Recorder {
   }
 
  private:
-  void add(std::vector<Values>& out, const std::string& name, const std::vector<float>& x) const {
-    out.push_back({"out." + name,
-                   {batch_, static_cast<std::int64_t>(x.size()) / batch_},
-                   {x.begin(), x.end()},
-                   false});
-  }
-
-  void predictions(std::vector<Values>& out, const std::string& name,
-                   const std::vector<float>& logits) const {
+  void best(std::vector<Values>& out, const std::string& name,
+            const std::vector<float>& logits) const {
     Values best{"out." + name, {batch_}, {}, true};
     const auto each = static_cast<std::ptrdiff_t>(logits.size()) / batch_;
     for (std::ptrdiff_t b = 0; b < batch_; ++b) {
@@ -191,75 +104,48 @@ class Recorder {
   }
 
   const hitut::Config& config_;
-  Task task_;
   int batch_;
-  std::vector<float> type_, arg_, mask_, monitors_;
+  HitutLogits logits_;
   std::vector<Values> traced_;
 };
 
-/// Runs once as an agent would and once with everything computed; the heads must not differ in a bit.
+/// `decisions`: one run as an agent would, its logits. `everything`: one more with every row computed, whose heads must
+/// not differ in a bit, and all that golden files record.
+enum class Wanted { decisions, everything };
+
 template <class Run>
-std::vector<Values> record(const Golden& golden, const hitut::Config& config, Task task, int batch,
-                           Run run, Recorder& packed) {
+std::vector<Values> record(const Samples& golden, const hitut::Config& config, Task task, int batch,
+                           Wanted wanted, Run run, Recorder& packed) {
+  std::vector<Values> out;
+  run(packed.output(), nullptr);
+  packed.logits().add_to(out, "out");
+  if (wanted == Wanted::decisions) return out;
   Recorder full(config, task, batch);
   const hitut::Trace trace = full.trace();
-  run(packed.output(), nullptr);
   run(full.output(), &trace);
   if (!packed.same_heads(full)) {
     throw FileError(golden.path(), "heads", "differ between a packed and a full run");
   }
-  std::vector<Values> out;
-  packed.heads(out);
+  packed.predictions(out);
   full.traced(out);
   return out;
 }
 
-std::vector<Values> run_batch(HitutSession& session, const Golden& golden) {
+std::vector<Values> run_batch(HitutSession& session, const Samples& golden, Wanted wanted,
+                              int most) {
   const hitut::Config& c = session.config();
-  hitut::Input in;
-  in.task = task_of(golden);
-  const std::int64_t batch = golden.length("type_pos");
-  if (batch < 1 || batch > 4096) throw FileError(golden.path(), "in.type_pos", "odd batch size");
-  in.batch = static_cast<int>(batch);
-
-  const auto words = golden.numbers<std::int32_t>("lang_input", batch * c.language);
-  const auto vision = golden.numbers<std::int32_t>("vision_cls", batch * c.vision);
-  const auto features = golden.numbers<float>("vision_feats", batch * c.vision * hitut::kFeatures);
-  const auto history = golden.numbers<std::int32_t>("action_history_input", batch * c.history);
-  const auto mask = golden.numbers<std::uint8_t>("seq_mask", batch * c.seq);
-  const auto type_position = golden.numbers<std::int32_t>("type_pos", batch);
-  const auto arg_position = golden.numbers<std::int32_t>("arg_pos", batch);
-  in.words = words.data();
-  in.vision = vision.data();
-  in.features = features.data();
-  in.history = history.data();
-  in.mask = mask.data();
-  in.type_position = type_position.data();
-  in.arg_position = arg_position.data();
-
-  std::vector<std::int32_t> rotation, horizon, past;
-  std::vector<float> past_features;
-  if (in.task == Task::low_navi && golden.has("rotation") && golden.has("horizon")) {
-    rotation = golden.numbers<std::int32_t>("rotation", batch);
-    horizon = golden.numbers<std::int32_t>("horizon", batch);
-    in.rotation = rotation.data();
-    in.horizon = horizon.data();
-  }
-  if (c.past_vision && golden.has("his_vis_cls")) {
-    const std::int64_t slots = batch * hitut::past_steps(c) * hitut::kPastSlots;
-    past = golden.numbers<std::int32_t>("his_vis_cls", slots);
-    past_features = golden.numbers<float>("his_vis_feat", slots * hitut::kFeatures);
-    in.past = past.data();
-    in.past_features = past_features.data();
-  }
-  Recorder packed(c, in.task, in.batch);
+  const Task task = task_of(golden);
+  const HitutRows rows(golden, c, task);
+  const int batch = most > 0 ? std::min(most, rows.count()) : rows.count();
+  const hitut::Input in = rows.slice(0, batch);
+  Recorder packed(c, task, batch);
   return record(
-      golden, c, in.task, in.batch,
+      golden, c, task, batch, wanted,
       [&](const hitut::Output& out, const hitut::Trace* trace) { session.forward(in, out, trace); },
       packed);
 }
 
-std::vector<hitut::Detection> detections(const Golden& golden, const std::string& boxes,
+std::vector<hitut::Detection> detections(const Samples& golden, const std::string& boxes,
                                          const std::string& scores, const std::string& classes) {
   const auto ids = golden.numbers<std::int32_t>(classes);
   const auto n = static_cast<std::int64_t>(ids.size());
@@ -292,7 +178,7 @@ void add_top_k(HitutSession& session, int k, const std::string& name,
   out.push_back(probability);
 }
 
-std::vector<Values> run_step(HitutSession& session, const Golden& golden) {
+std::vector<Values> run_step(HitutSession& session, const Samples& golden, Wanted wanted) {
   hitut::Config& c = session.config();
   hitut::Observation seen;
   seen.task = task_of(golden);
@@ -328,7 +214,7 @@ std::vector<Values> run_step(HitutSession& session, const Golden& golden) {
 
   Recorder packed(c, seen.task, 1);
   auto out = record(
-      golden, c, seen.task, 1,
+      golden, c, seen.task, 1, wanted,
       [&](const hitut::Output& heads, const hitut::Trace* trace) {
         Count count(session.threads());
         const hitut::Trace everything{};
@@ -343,53 +229,18 @@ std::vector<Values> run_step(HitutSession& session, const Golden& golden) {
         });
       },
       packed);
+  if (wanted == Wanted::decisions) return out;
   const int k = static_cast<int>(golden.meta_number("topk", 5));
-  add_top_k(session, k, "type", packed.type(), out);
-  add_top_k(session, k, "arg", packed.arg(), out);
-  if (hitut::has_mask(seen.task)) add_top_k(session, k, "mask", packed.mask(), out);
+  add_top_k(session, k, "type", packed.logits().type, out);
+  add_top_k(session, k, "arg", packed.logits().arg, out);
+  if (hitut::has_mask(seen.task)) add_top_k(session, k, "mask", packed.logits().mask, out);
   return out;
 }
 
-}  // namespace
-
-Values values_of(const std::string& path, const Tensor& tensor) {
-  Values values{tensor.name, tensor.shape, {}, true};
-  std::vector<unsigned char> bytes(tensor.nbytes());
-  if (size_of(tensor.dtype) == 0) {
-    throw FileError(path, tensor.name,
-                    "holds " + tensor.dtype_name + ", which is not a number type");
-  }
-  copy_dense(tensor, bytes.data());
-  const auto n = static_cast<std::size_t>(tensor.count());
-  values.numbers.reserve(n);
-  const auto read = [&](auto zero, auto convert) {
-    for (std::size_t i = 0; i < n; ++i) {
-      auto element = zero;
-      std::memcpy(&element, bytes.data() + i * sizeof element, sizeof element);
-      values.numbers.push_back(static_cast<double>(convert(element)));
-    }
-  };
-  const auto same = [](auto x) { return x; };
-  switch (tensor.dtype) {
-    case DType::f32: read(float{}, same); break;
-    case DType::f64: read(double{}, same); break;
-    case DType::f16: read(std::uint16_t{}, half_to_float); break;
-    case DType::bf16: read(std::uint16_t{}, bfloat16_to_float); break;
-    case DType::s8: read(std::int8_t{}, same); break;
-    case DType::s16: read(std::int16_t{}, same); break;
-    case DType::s32: read(std::int32_t{}, same); break;
-    case DType::s64: read(std::int64_t{}, same); break;
-    case DType::u8:
-    case DType::boolean: read(std::uint8_t{}, same); break;
-    case DType::other: break;
-  }
-  values.integer = tensor.dtype != DType::f32 && tensor.dtype != DType::f64 &&
-                   tensor.dtype != DType::f16 && tensor.dtype != DType::bf16;
-  return values;
-}
-
-std::vector<Values> run_hitut_golden(HitutSession& session, const Checkpoint& checkpoint) {
-  const Golden golden(checkpoint);
+/// As the file's metadata say.
+std::vector<Values> run_recorded(HitutSession& session, const Checkpoint& checkpoint, Wanted wanted,
+                                 int most) {
+  const Samples golden(checkpoint, "in");
   hitut::Config& config = session.config();
   const hitut::Config kept = config;
   const std::string position =
@@ -402,9 +253,33 @@ std::vector<Values> run_hitut_golden(HitutSession& session, const Checkpoint& ch
   if (entry != "batch" && entry != "step") {
     throw FileError(golden.path(), "metadata", "entry " + quoted(entry) + " is unknown");
   }
-  auto out = entry == "step" ? run_step(session, golden) : run_batch(session, golden);
+  auto out = entry == "step" ? run_step(session, golden, wanted)
+                             : run_batch(session, golden, wanted, most);
   config = kept;
   return out;
+}
+
+}  // namespace
+
+std::vector<Values> run_hitut_golden(HitutSession& session, const Checkpoint& checkpoint) {
+  return run_recorded(session, checkpoint, Wanted::everything, 0);
+}
+
+std::vector<Values> run_hitut_samples(HitutSession& session, const Checkpoint& samples, int most) {
+  constexpr int kBatch = 16;
+  std::vector<Values> out;
+  for (const auto& [task, name] : kHitutTasks) {
+    const Samples of_task(samples, name);
+    if (!of_task.has("type_pos")) continue;
+    const HitutRows rows(of_task, session.config(), task);
+    const int count = most > 0 ? std::min(most, rows.count()) : rows.count();
+    HitutLogits logits(session.config(), task, count);
+    for (int row = 0; row < count; row += kBatch) {
+      session.forward(rows.slice(row, std::min(kBatch, count - row)), logits.at(row));
+    }
+    logits.add_to(out, name);
+  }
+  return out.empty() ? run_recorded(session, samples, Wanted::decisions, most) : out;
 }
 
 }  // namespace kinglet::tools

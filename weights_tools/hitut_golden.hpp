@@ -1,28 +1,18 @@
 #pragma once
-// Runs a HiTUT model on the `in.*` tensors of a golden file, as its metadata says, and gives every
-// output that such files record.
+// Runs a HiTUT model on recorded inputs: the `in.*` tensors of a golden file, as its metadata says, or
+// the rows of an evaluation set.
 
-#include <cstdint>
-#include <string>
 #include <vector>
 
-#include "checkpoint.hpp"
 #include "session.hpp"
 
 namespace kinglet::tools {
 
-/// A computed or recorded output; every type that occurs fits a double without loss.
-struct Values {
-  std::string name;
-  std::vector<std::int64_t> shape;
-  std::vector<double> numbers;
-  bool integer = false;
-};
-
-/// The dense contents of a tensor. Throws FileError for types that are not numbers.
-Values values_of(const std::string& path, const Tensor& tensor);
-
-/// Throws FileError when an input is missing or has another shape than the model needs.
+/// Every output that golden files record. Throws FileError when an input is missing or has another shape than the model
+/// needs.
 std::vector<Values> run_hitut_golden(HitutSession& session, const Checkpoint& golden);
+
+/// The logits, of at most `most` rows (0: all) of each task.
+std::vector<Values> run_hitut_samples(HitutSession& session, const Checkpoint& samples, int most);
 
 }  // namespace kinglet::tools

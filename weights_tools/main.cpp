@@ -3,7 +3,7 @@
 #include <iostream>
 
 #include "commands.hpp"
-#include "session.hpp"
+#include "model_session.hpp"
 
 int main(int argc, char** argv) {
   using namespace kinglet::tools;

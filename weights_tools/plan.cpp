@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "session.hpp"
+#include "model_session.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -20,38 +20,30 @@ struct Options {
   bool json = false;
 };
 
-struct Named {
-  hitut::Task task;
-  const char* name;
-};
-constexpr Named kTasks[] = {{hitut::Task::high, "high"},
-                            {hitut::Task::low_mani, "low_mani"},
-                            {hitut::Task::low_navi, "low_navi"}};
-
 void run(const Options& options) {
-  HitutSession session(options.file, {}, options.threads);
+  const auto session = open_model(options.file, {}, options.threads);
   std::uint64_t weights = 0;
-  session.file().for_each_tensor([&](const TensorInfo& tensor) { weights += tensor.nbytes; });
-  const int live = options.live > 0 ? std::min(options.live, session.config().seq) : 0;
+  session->file().for_each_tensor([&](const TensorInfo& tensor) { weights += tensor.nbytes; });
+  const int live = options.live > 0 ? std::min(options.live, session->positions()) : 0;
 
   nlohmann::ordered_json out;
-  out["file_bytes"] = session.file_bytes();
+  out["file_bytes"] = session->file_bytes();
   out["weights_bytes"] = weights;
   out["batch"] = options.batch;
-  out["positions"] = live > 0 ? live : session.config().seq;
+  out["positions"] = live > 0 ? live : session->positions();
   out["threads"] = options.threads;
-  for (const Named& task : kTasks) {
-    const Plan plan = session.plan(task.task, options.batch, live, options.every_row);
-    out["tasks"][task.name] = {{"scratch_bytes", plan.scratch_bytes},
-                               {"flops", plan.flops},
-                               {"bytes_moved", plan.bytes_moved}};
+  for (const auto& [name, plan] : session->plans(options.batch, live, options.every_row)) {
+    out["tasks"][name] = {{"scratch_bytes", plan.scratch_bytes},
+                          {"flops", plan.flops},
+                          {"bytes_moved", plan.bytes_moved}};
   }
   if (options.json) {
     std::printf("%s\n", out.dump(2).c_str());
     return;
   }
   std::printf("%s\n  weights   %12llu bytes, used in place from the mapped file (%zu bytes)\n",
-              options.file.c_str(), static_cast<unsigned long long>(weights), session.file_bytes());
+              options.file.c_str(), static_cast<unsigned long long>(weights),
+              session->file_bytes());
   std::printf("  batch %d, %d positions a sequence, %d thread%s%s\n\n", options.batch,
               out["positions"].get<int>(), options.threads, options.threads == 1 ? "" : "s",
               options.every_row ? ", every row computed" : "");

@@ -12,8 +12,7 @@
 #include "checkpoint.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
-#include "hitut_golden.hpp"
-#include "session.hpp"
+#include "model_session.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -166,11 +165,11 @@ class GoldenFile {
 };
 
 /// Gives the number of failures.
-int verify(HitutSession& session, const std::string& path, const Bounds& bounds,
+int verify(ModelSession& session, const std::string& path, const Bounds& bounds,
            const Options& options) {
   const GoldenFile golden(path, bounds);
   std::printf("%s  (%s)\n", path.c_str(), session.isa());
-  std::vector<Values> computed = run_hitut_golden(session, golden.checkpoint());
+  std::vector<Values> computed = session.run_golden(golden.checkpoint());
   int failed = 0, compared = 0;
   for (const Tensor& tensor : golden.checkpoint().tensors) {
     if (tensor.name.compare(0, 4, "out.") != 0) continue;
@@ -203,12 +202,13 @@ int verify(HitutSession& session, const std::string& path, const Bounds& bounds,
 void run(const Options& options) {
   const Bounds bounds(options);
   const bool every_isa = options.isa == "all";
-  HitutSession session(options.model, every_isa ? std::string() : options.isa, options.threads);
+  const auto session =
+      open_model(options.model, every_isa ? std::string() : options.isa, options.threads);
   int failed = 0;
   for (int i = 0; i < (every_isa ? kernels::count() : 1); ++i) {
-    if (every_isa) session.use(kernels::at(i));
+    if (every_isa) session->use(kernels::at(i));
     for (const std::string& golden : options.goldens)
-      failed += verify(session, golden, bounds, options);
+      failed += verify(*session, golden, bounds, options);
   }
   if (failed > 0) {
     std::printf("%d output%s failed\n", failed, failed == 1 ? "" : "s");

@@ -12,8 +12,8 @@
 
 #include "commands.hpp"
 #include "interleave.hpp"
+#include "model_session.hpp"
 #include "peak.hpp"
-#include "session.hpp"
 #include "summary.hpp"
 #include "thread_pool.hpp"
 

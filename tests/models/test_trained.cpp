@@ -11,7 +11,7 @@
 #include <sstream>
 
 #include "checkpoint.hpp"
-#include "hitut_golden.hpp"
+#include "hitut_samples.hpp"
 #include "models/hitut_fixture.hpp"
 
 using namespace kinglet;
@@ -29,25 +29,18 @@ Json read_json(const std::string& name) {
 }
 
 hitut::Task task_named(const std::string& name) {
-  return name == "high"       ? hitut::Task::high
-         : name == "low_mani" ? hitut::Task::low_mani
-                              : hitut::Task::low_navi;
-}
-
-template <class T>
-std::vector<T> numbers(const tools::Checkpoint& set, const std::string& name) {
-  const tools::Tensor* tensor = set.find(name);
-  REQUIRE(tensor != nullptr);
-  const auto values = tools::values_of(set.path, *tensor).numbers;
-  std::vector<T> out;
-  for (const double x : values) out.push_back(static_cast<T>(x));
-  return out;
+  for (const tools::HitutTask& task : tools::kHitutTasks) {
+    if (name == task.name) return task.task;
+  }
+  FAIL("no task of this name: " << name);
+  return {};
 }
 
 /// Largest |difference| between the first logits and the recorded ones.
 double distance(const std::vector<float>& got, const tools::Checkpoint& set,
                 const std::string& name) {
-  const auto wanted = numbers<double>(set, name);
+  REQUIRE(set.find(name) != nullptr);
+  const auto wanted = tools::values_of(set.path, *set.find(name)).numbers;
   REQUIRE(wanted.size() == got.size());
   double worst = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -65,32 +58,11 @@ TEST_CASE("logits of the evaluation set are PyTorch's, within ten times its own 
   tools::HitutSession session(trained_model());
   const hitut::Config& c = session.config();
   constexpr int kRecorded = 32;
-  for (const std::string name : {"high", "low_mani", "low_navi"}) {
+  for (const tools::HitutTask& task : tools::kHitutTasks) {
+    const std::string name = task.name;
     CAPTURE(name);
-    const auto words = numbers<std::int32_t>(set, name + ".lang_input");
-    const auto vision = numbers<std::int32_t>(set, name + ".vision_cls");
-    const auto features = numbers<float>(set, name + ".vision_feats");
-    const auto history = numbers<std::int32_t>(set, name + ".action_history_input");
-    const auto mask = numbers<std::uint8_t>(set, name + ".seq_mask");
-    const auto type_position = numbers<std::int32_t>(set, name + ".type_pos");
-    const auto arg_position = numbers<std::int32_t>(set, name + ".arg_pos");
-    std::vector<std::int32_t> rotation, horizon;
-    hitut::Input in;
-    in.task = task_named(name);
-    in.batch = kRecorded;
-    in.words = words.data();
-    in.vision = vision.data();
-    in.features = features.data();
-    in.history = history.data();
-    in.mask = mask.data();
-    in.type_position = type_position.data();
-    in.arg_position = arg_position.data();
-    if (in.task == hitut::Task::low_navi) {
-      rotation = numbers<std::int32_t>(set, name + ".rotation");
-      horizon = numbers<std::int32_t>(set, name + ".horizon");
-      in.rotation = rotation.data();
-      in.horizon = horizon.data();
-    }
+    const tools::HitutRows rows(tools::Samples(set, name), c, task.task);
+    const hitut::Input in = rows.slice(0, kRecorded);
     Heads heads(c, in.task, kRecorded);
     session.forward(in, heads.out());
     const auto bound = [&](const std::string& head) {
