@@ -62,7 +62,9 @@ struct Checkpoint {
   std::vector<Tensor> other_tensors;  // optimizer state and the like, named by their whole path
   TextPairs metadata;                 // as text
   TextPairs aliases;                  // a dropped name and the tensor that stands for it
-  std::shared_ptr<MappedFile> file;   // what the tensors point into
+  std::shared_ptr<MappedFile> file;   // what the tensors point into …
+  std::vector<std::shared_ptr<const std::vector<unsigned char>>> copies;  // … or here, for the few
+                                                                          // that no view shows
 
   /// Follows aliases; null if there is none.
   const Tensor* find(std::string_view name) const;

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <kinglet/io/model_file.hpp>
+#include <kinglet/kernels/gemm_f32.hpp>
 
 #include "budget.hpp"
 #include "gguf_text.hpp"
+#include "panel_list.hpp"
 #include "readers.hpp"
 
 namespace kinglet::tools {
@@ -40,14 +42,8 @@ void set_dense_strides(Tensor& tensor) {
     tensor.stride[i] = stride;
 }
 
-/// One entry of kinglet.panels.*: `parts` matrices of n × k, or vectors of n where k is 0.
-struct Panels {
-  std::string name;
-  std::uint64_t parts, n, k;
-};
-
-constexpr std::uint64_t kRows = 16;  // of a panel
-constexpr std::uint64_t kMostRows = std::uint64_t{1} << 31;
+constexpr std::int64_t kRows = kernels::kPanel;
+constexpr std::int64_t kGroup = 4;  // of k, in the panels of an s8 matrix
 
 class PanelReader {
  public:
@@ -55,81 +51,67 @@ class PanelReader {
       : checkpoint_(checkpoint), budget_(checkpoint.path), file_(open(bytes, checkpoint.path)) {}
 
   void run() {
-    if (!file_.has("kinglet.panels.tensor")) return;
-    const GgufArray names = array("tensor"), parts = array("parts"), n = array("n"), k = array("k");
-    if (names.type() != GgufType::string || parts.count() != names.count() ||
-        n.count() != names.count() || k.count() != names.count())
-      fail("kinglet.panels", "its arrays do not belong together");
-    std::vector<Panels> all;
-    std::uint64_t i = 0;
-    for (const std::string_view name : names.strings()) {
-      all.push_back({std::string(name), number(parts, i), number(n, i), number(k, i)});
-      ++i;
-      if (i > checkpoint_.tensors.size())
-        fail("kinglet.panels", "names more tensors than there are");
-    }
-    std::sort(all.begin(), all.end(),
-              [](const Panels& a, const Panels& b) { return a.name < b.name; });
+    PanelList list = read_panel_list(file_, checkpoint_.path);
     std::vector<Tensor> tensors;
-    std::size_t used = 0;
     for (const Tensor& tensor : checkpoint_.tensors) {
-      const auto entry = std::lower_bound(
-          all.begin(), all.end(), tensor.name,
-          [](const Panels& panels, const std::string& name) { return panels.name < name; });
-      if (entry == all.end() || entry->name != tensor.name) {
+      const auto entry = list.find(tensor.name);
+      if (entry == list.end()) {
         tensors.push_back(tensor);
       } else {
-        unpack(tensor, *entry, tensors);
-        ++used;
+        unpack(tensor, entry->second, tensors);
+        list.erase(entry);
       }
     }
-    if (used != all.size())
-      fail("kinglet.panels", "names tensors that are not there, or one twice");
+    if (!list.empty())
+      throw FileError(checkpoint_.path, "kinglet.panels", "names tensors that are not there");
     checkpoint_.tensors = std::move(tensors);
   }
 
  private:
-  [[noreturn]] void fail(const std::string& where, const std::string& what) const {
-    throw FileError(checkpoint_.path, where, what);
-  }
-
-  GgufArray array(const char* name) const {
-    const Result<GgufArray> values = file_.array(std::string("kinglet.panels.") + name);
-    if (!values) fail(std::string("kinglet.panels.") + name, values.status().what());
-    return *values;
-  }
-
-  std::uint64_t number(const GgufArray& values, std::uint64_t i) const {
-    const Result<std::uint64_t> value = values.number(i);
-    if (!value || *value > kMostRows) fail("kinglet.panels", "holds a number out of range");
-    return *value;
-  }
-
   void unpack(const Tensor& stored, const Panels& panels, std::vector<Tensor>& tensors) {
-    const std::string where = "tensor " + quoted(stored.name);
-    const std::uint64_t columns = panels.k == 0 ? 1 : panels.k;
-    const std::uint64_t blocks = (panels.n + kRows - 1) / kRows;
     const std::uint64_t items = stored.item_size == 0 ? 0 : stored.nbytes() / stored.item_size;
-    const std::uint64_t block_items = kRows * columns;
-    if (panels.n == 0 || panels.parts == 0 || items % block_items != 0 ||
-        items / block_items % panels.parts != 0 || items / block_items / panels.parts != blocks)
-      fail(where, "does not hold " + std::to_string(panels.parts) + " times " +
-                      std::to_string(panels.n) + " x " + std::to_string(panels.k) + " in panels");
-    const auto n = static_cast<std::int64_t>(panels.n), k = static_cast<std::int64_t>(columns);
+    const std::uint64_t part_items =
+        panel_part_items(panels, stored.dtype, items, checkpoint_.path, stored.name);
+    const auto n = static_cast<std::int64_t>(panels.n);
+    const std::int64_t k = panels.k == 0 ? 1 : static_cast<std::int64_t>(panels.k);
+    const std::int64_t blocks = (n + kRows - 1) / kRows;
+    const bool grouped = stored.dtype == DType::s8 && panels.k > 0;
     for (std::uint64_t part = 0; part < panels.parts; ++part) {
       budget_.charge(3 * sizeof(Tensor) + 8 * stored.name.size() + 256);
       Tensor tensor = stored;
       tensor.name = part_name(stored.name, part, panels.parts);
-      const std::uint64_t skipped = part * blocks * block_items;
+      const std::uint64_t skipped = part * part_items;
       tensor.storage += skipped * stored.item_size;
-      tensor.storage_bytes = blocks * block_items * stored.item_size;
+      tensor.storage_bytes = part_items * stored.item_size;
       tensor.storage_offset = skipped;
       tensor.shape = {n};
       if (panels.k > 0) tensor.shape.push_back(k);
-      tensor.view_shape = {static_cast<std::int64_t>(blocks), std::int64_t{kRows}, k};
-      tensor.stride = {std::int64_t{kRows} * k, 1, std::int64_t{kRows}};
+      if (grouped) {
+        const std::int64_t depth = static_cast<std::int64_t>(part_items) / (blocks * kRows);
+        tensor.view_shape = {blocks, kRows, (k + kGroup - 1) / kGroup, kGroup};
+        tensor.stride = {kRows * depth, kGroup, kRows * kGroup, 1};
+        if (k % kGroup != 0) unpad_columns(tensor);
+      } else {
+        tensor.view_shape = {blocks, kRows, k};
+        tensor.stride = {kRows * k, 1, kRows};
+      }
       tensors.push_back(std::move(tensor));
     }
+  }
+
+  /// Strides cannot leave out what pads a row to whole groups: a copy does.
+  void unpad_columns(Tensor& tensor) {
+    const auto n = static_cast<std::size_t>(tensor.shape[0]);
+    const auto k = static_cast<std::size_t>(tensor.shape[1]);
+    const std::size_t row = (k + kGroup - 1) / kGroup * kGroup;
+    budget_.charge(n * k);
+    auto dense = std::make_shared<std::vector<unsigned char>>(n * k);
+    for (std::size_t i = 0; i < n; ++i) copy_elements(tensor, i * row, k, dense->data() + i * k);
+    tensor.storage = dense->data();
+    tensor.storage_bytes = dense->size();
+    tensor.view_shape.clear();
+    set_dense_strides(tensor);
+    checkpoint_.copies.push_back(std::move(dense));
   }
 
   static std::string part_name(const std::string& name, std::uint64_t part, std::uint64_t parts) {

@@ -29,13 +29,13 @@ std::uint64_t padding(std::uint64_t size) {
   return (kGgufAlignment - size % kGgufAlignment) % kGgufAlignment;
 }
 
-[[noreturn]] void misuse(const OutputFile& out, std::string_view name, const char* what) {
+[[noreturn]] void misuse(const Sink& out, std::string_view name, const char* what) {
   throw FileError(out.path(), quoted(name), what);
 }
 
 }  // namespace
 
-GgufWriter::GgufWriter(OutputFile& out, std::string_view architecture) : out_(out) {
+GgufWriter::GgufWriter(Sink& out, std::string_view architecture) : out_(out) {
   add_string("general.architecture", architecture);
   add_u32("general.alignment", kGgufAlignment);
 }
@@ -93,6 +93,16 @@ void GgufWriter::add_strings(std::string_view key, const std::vector<std::string
     if (!kinglet::valid_utf8(value)) misuse(out_, key, "a text is not UTF-8");
     append_text(values_, value);
   }
+}
+
+void GgufWriter::add_value(const GgufValue& value) {
+  add_key(value.key, value.is_array ? GgufType::array : value.items.type());
+  if (value.is_array) {
+    append_type(values_, value.items.type());
+    append<std::uint64_t>(values_, value.items.count());
+  }
+  const Bytes bytes = value.items.bytes();
+  values_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 void GgufWriter::add_tensor(std::string_view name, std::uint32_t type,

@@ -14,12 +14,14 @@
 namespace kinglet::tools {
 
 inline constexpr std::uint32_t kGgufF32 = 0;
+inline constexpr std::uint32_t kGgufS8 = 24;
+inline constexpr std::uint32_t kGgufS32 = 26;
 inline constexpr std::uint32_t kGgufAlignment = 64;
 
 class GgufWriter {
  public:
   /// Starts with general.architecture and general.alignment.
-  GgufWriter(OutputFile& out, std::string_view architecture);
+  GgufWriter(Sink& out, std::string_view architecture);
 
   void add_u32(std::string_view key, std::uint32_t value);
   void add_u64(std::string_view key, std::uint64_t value);
@@ -28,6 +30,8 @@ class GgufWriter {
   void add_string(std::string_view key, std::string_view value);
   void add_u32s(std::string_view key, const std::vector<std::uint32_t>& values);
   void add_strings(std::string_view key, const std::vector<std::string>& values);
+  /// As it stands in another file.
+  void add_value(const GgufValue& value);
 
   /// type: a GGUF tensor type; shape: slowest first, 1 to 4 dimensions. Names are unique, 1 to 64 bytes of UTF-8.
   void add_tensor(std::string_view name, std::uint32_t type,
@@ -44,7 +48,7 @@ class GgufWriter {
   void add_key(std::string_view key, GgufType type);
   void pad();
 
-  OutputFile& out_;
+  Sink& out_;
   std::string values_;
   std::string tensors_;
   std::vector<std::string> keys_;

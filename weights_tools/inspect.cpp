@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "gguf_text.hpp"
+#include "panel_list.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -118,13 +119,34 @@ void print_values_json(std::ostream& out, const Checkpoint& checkpoint) {
   });
 }
 
-/// Elements of the floating-point ones, each distinct view of a storage once.
+/// "" where the name does not end so.
+std::string without_suffix(const std::string& name, std::string_view suffix) {
+  const std::size_t size = name.size() - std::min(name.size(), suffix.size());
+  return std::string_view(name).substr(size) == suffix ? name.substr(0, size) : "";
+}
+
+/// int8 tensors with scales beside them.
+std::set<std::string> quantized_weights(const std::vector<Tensor>& tensors) {
+  std::set<std::string> int8, scaled;
+  for (const Tensor& tensor : tensors)
+    if (tensor.dtype == DType::s8) int8.insert(tensor.name);
+  for (const Tensor& tensor : tensors) {
+    const std::string weight = without_suffix(tensor.name, kScaleSuffix);
+    if (int8.count(weight) > 0) scaled.insert(weight);
+  }
+  return scaled;
+}
+
+/// Elements of the floating-point and the quantised ones, their scales left out, each distinct view of a storage once.
 std::uint64_t count_once(const std::vector<Tensor>& tensors) {
   using Place = std::tuple<std::uint64_t, std::uint64_t, std::vector<std::int64_t>>;
   std::set<Place> seen;
   std::uint64_t total = 0;
+  const std::set<std::string> quantized = quantized_weights(tensors);
   for (const Tensor& tensor : tensors) {
-    if (!is_floating(tensor)) continue;
+    const bool is_weight = quantized.count(tensor.name) > 0;
+    const bool is_scale = quantized.count(without_suffix(tensor.name, kScaleSuffix)) > 0;
+    if (!is_weight && (!is_floating(tensor) || is_scale)) continue;
     std::vector<std::int64_t> extent = tensor.shape;
     std::sort(extent.begin(), extent.end());  // a transposed view is the same parameter
     if (seen.emplace(tensor.storage_id, tensor.storage_offset, std::move(extent)).second)

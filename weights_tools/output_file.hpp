@@ -6,23 +6,25 @@
 #include <string>
 #include <vector>
 
+#include "sink.hpp"
+
 namespace kinglet::tools {
 
-class OutputFile {
+class OutputFile : public Sink {
  public:
   /// Throws FileError when the target is one of the `inputs` (by file, not by spelling) or the
   /// temporary file cannot be made.
   explicit OutputFile(std::string path, const std::vector<std::string>& inputs = {});
-  ~OutputFile();
+  ~OutputFile() override;
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
 
-  void write(const void* data, std::size_t size);
+  void write(const void* data, std::size_t size) override;
 
   /// Everything to disk, then the rename. Throws FileError; the target is then as it was.
   void commit();
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept override { return path_; }
 
  private:
   void flush();
