@@ -1,0 +1,200 @@
+// The int8 ops of Cpu on every instruction set: what they do is what the kernels do, for any split
+// over threads, in the scratch that Count says.
+
+#include <algorithm>
+#include <kinglet/backend/count.hpp>
+#include <kinglet/backend/cpu.hpp>
+#include <memory>
+
+#include "kernels/check.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+
+namespace {
+
+/// Numbers in rows without gaps.
+struct Numbers {
+  std::vector<float> values;
+  int rows, cols;
+
+  Numbers(int r, int c, std::uint64_t seed = 0) : values(size(r, c)), rows(r), cols(c) {
+    if (seed != 0) Random(seed).fill(values.data(), r * c);
+  }
+  static std::size_t size(int r, int c) {
+    return static_cast<std::size_t>(r) * static_cast<std::size_t>(c);
+  }
+  operator Matrix() { return {values.data(), rows, cols}; }
+  operator ConstMatrix() const { return {values.data(), rows, cols}; }
+};
+
+/// int8 weights of a Linear with a bias.
+struct Weights {
+  std::vector<std::int8_t> panels;
+  std::vector<std::int32_t> sums, negatives;
+  std::vector<float> scale, bias;
+  Linear linear;
+
+  Weights(int n, int k, std::uint64_t seed)
+      : panels(kernels::panels_size_s8(n, k)),
+        sums(static_cast<std::size_t>(padded(n))),
+        negatives(sums.size()),
+        scale(sums.size()),
+        bias(sums.size()) {
+    Random random(seed);
+    std::vector<std::int8_t> w(Numbers::size(n, k));
+    for (auto& v : w) v = static_cast<std::int8_t>(std::lround(random.next() * 127.0f));
+    random.fill(bias.data(), n);
+    for (int j = 0; j < n; ++j) scale[static_cast<std::size_t>(j)] = 0.01f + 0.005f * random.next();
+    kernels::pack_panels_s8(n, k, w.data(), k, panels.data(), sums.data(), negatives.data());
+    linear.bias = bias.data();
+    linear.n = n;
+    linear.k = k;
+    linear.s8 = {panels.data(), scale.data(), sums.data(), negatives.data()};
+  }
+};
+
+/// Tasks one after the other, last first, each as another worker's: what threads must not change.
+Parallel three_workers() {
+  return {3,
+          [](void*, int tasks, Parallel::Task task, void* argument) {
+            for (int i = tasks; i-- > 0;) task(argument, i, i % 3);
+          },
+          nullptr};
+}
+
+struct Memory {
+  explicit Memory(std::size_t bytes)
+      : owned(new unsigned char[bytes + Arena::kAlignment]),
+        arena(reinterpret_cast<void*>(
+                  (reinterpret_cast<std::uintptr_t>(owned.get()) + Arena::kAlignment - 1) /
+                  Arena::kAlignment * Arena::kAlignment),
+              bytes) {}
+  std::unique_ptr<unsigned char[]> owned;
+  Arena arena;
+};
+
+/// ops(backend) with the scratch that Count says, on one and on three workers; all of it is used.
+template <class Ops>
+void run(const test::Table& table, Ops ops, const Parallel& parallel = {}) {
+  Count count(parallel.threads);
+  ops(count);
+  Memory memory(count.scratch_bytes());
+  Cpu<isa::runtime> cpu(memory.arena, parallel, table);
+  ops(cpu);
+  CHECK(memory.arena.peak() == count.scratch_bytes());
+  CHECK_FALSE(memory.arena.overflowed());
+}
+
+template <class F>
+void on_each_isa(F f) {
+  for (int i = 0; i < kernels::count(); ++i) {
+    const std::string isa = kernels::at(i).isa;
+    CAPTURE(isa);
+    f(kernels::at(i));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("an int8 linear is quantize_rows and then gemm_s8, for any rows and threads") {
+  const int n = 90, k = 36;
+  const Weights w(n, k, 7);
+  for (const int m : {1, 5, 160, 161, 330}) {
+    CAPTURE(m);
+    const Numbers x(m, k, 3), residual(m, n, 4);
+    on_each_isa([&](const test::Table& table) {
+      Numbers expected(m, n);
+      std::vector<std::int8_t> q(Numbers::size(m, padded_depth(k)));
+      std::vector<float> scale(static_cast<std::size_t>(m));
+      std::vector<std::int32_t> zero(scale.size());
+      const QuantizedRows rows{q.data(), padded_depth(k), scale.data(), zero.data()};
+      table.quantize_rows(m, k, x.values.data(), k, rows);
+      table.gemm_s8(m, n, k, rows, w.linear.s8,
+                    {w.bias.data(), Activation::gelu_erf, residual.values.data(), n},
+                    expected.values.data(), n);
+      for (const Parallel& parallel : {Parallel{}, three_workers()}) {
+        Numbers y(m, n);
+        run(
+            table, [&](auto& be) { be.linear(w.linear, x, y, Activation::gelu_erf, residual); },
+            parallel);
+        CHECK(same_bits(y.values, expected.values));
+      }
+    });
+  }
+}
+
+TEST_CASE("int8 rows that the layer norm wrote give the bits of a linear that quantises itself") {
+  const int m = 21, n = 32, k = 52;
+  const Weights w(n, k, 5);
+  const Numbers x(m, k, 6), gamma(1, k, 7), beta(1, k, 8);
+  const Norm norm{gamma.values.data(), beta.values.data(), k, 1e-5f};
+  on_each_isa([&](const test::Table& table) {
+    Numbers plain(m, k), y(m, n), expected(m, n), from_rows(m, n);
+    run(table, [&](auto& be) {
+      be.layer_norm(norm, x, plain);
+      be.linear(w.linear, plain, expected);
+    });
+    for (const Parallel& parallel : {Parallel{}, three_workers()}) {
+      run(
+          table,
+          [&](auto& be) {
+            ArenaScope scope(be.arena());
+            const Activations both = take_activations(be.arena(), m, k, true);
+            be.layer_norm(norm, x, both);
+            be.linear(w.linear, both, y);
+            be.quantize(both);
+            be.linear(w.linear.part(1, 16), both.rows_at(2, 3),
+                      Matrix(from_rows).rows_at(2, 3).cols_at(16, 16));
+          },
+          parallel);
+      CHECK(same_bits(y.values, expected.values));
+      for (int r = 2; r < 5; ++r) {
+        for (int j = 16; j < 32; ++j) CHECK(Matrix(from_rows).row(r)[j] == Matrix(y).row(r)[j]);
+      }
+    }
+  });
+}
+
+TEST_CASE("an int8 table gives its rows times their scales") {
+  const std::int8_t rows[3][5] = {{1, -2, 3, -4, 5}, {127, -127, 0, 1, 2}, {9, 8, 7, 6, 5}};
+  const float scale[] = {0.5f, 0.25f, 2.0f};
+  const kinglet::Table table{nullptr, 3, 5, 5, rows[0], scale};
+  const std::int32_t ids[] = {2, 0};
+  on_each_isa([&](const test::Table& kernels) {
+    Numbers y(2, 5);
+    run(kernels, [&](auto& be) {
+      be.embed(table, ids, y);
+      be.embed(table, ids + 1, Matrix(y).rows_at(1, 1), true);
+    });
+    for (int j = 0; j < 5; ++j) {
+      CHECK(Matrix(y).row(0)[j] == 2.0f * static_cast<float>(rows[2][j]));
+      CHECK(Matrix(y).row(1)[j] == static_cast<float>(rows[0][j]));
+    }
+  });
+}
+
+TEST_CASE("attention_s8 of ragged sequences is the kernel for every sequence and head") {
+  const int heads = 2, d = 20, width = heads * d, rows = 30;
+  const Numbers q(rows, width, 1), k(rows, width, 2), v(rows, width, 3);
+  const std::int32_t start[] = {0, 7, 8}, length[] = {7, 1, 22}, live[] = {5, 1, 22};
+  const Ragged queries{3, 22, start, length}, keys{3, 22, start, live};
+  on_each_isa([&](const test::Table& table) {
+    Numbers expected(rows, width);
+    std::vector<float> scratch(kernels::attention_scratch_s8(22, d) / sizeof(float) + 1);
+    for (int s = 0; s < 3; ++s) {
+      for (int h = 0; h < heads; ++h) {
+        const auto at = [&](const Numbers& x) { return ConstMatrix(x).row(start[s]) + h * d; };
+        table.attention_s8(length[s], live[s], d, at(q), width, at(k), width, at(v), width, nullptr,
+                           0.3f, Matrix(expected).row(start[s]) + h * d, width, scratch.data());
+      }
+    }
+    for (const Parallel& parallel : {Parallel{}, three_workers()}) {
+      Numbers y(rows, width);
+      run(
+          table, [&](auto& be) { be.attention_s8(q, k, v, queries, keys, heads, 0.3f, y); },
+          parallel);
+      CHECK(same_bits(y.values, expected.values));
+    }
+  });
+}
