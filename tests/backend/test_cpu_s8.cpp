@@ -156,6 +156,32 @@ TEST_CASE("int8 rows that the layer norm wrote give the bits of a linear that qu
   });
 }
 
+TEST_CASE("a smoothed linear is that of the products, whoever quantises them") {
+  const int m = 9, n = 32, k = 52;
+  Weights w(n, k, 5);
+  const Numbers x(m, k, 6), gamma(1, k, 7), beta(1, k, 8), smooth(1, k, 9);
+  const Norm norm{gamma.values.data(), beta.values.data(), k, 1e-5f};
+  on_each_isa([&](const test::Table& table) {
+    Numbers plain(m, k), product(m, k), expected(m, n), dynamic(m, n), fused(m, n);
+    run(table, [&](auto& be) { be.layer_norm(norm, x, plain); });
+    for (std::size_t i = 0; i < plain.values.size(); ++i) {
+      product.values[i] = plain.values[i] * smooth.values[i % static_cast<std::size_t>(k)];
+    }
+    run(table, [&](auto& be) { be.linear(w.linear, product, expected); });
+    Linear smoothed = w.linear;
+    smoothed.smooth = smooth.values.data();
+    run(table, [&](auto& be) {
+      ArenaScope scope(be.arena());
+      const Activations both = take_activations(be.arena(), m, k, true).read_by(smoothed);
+      be.layer_norm(norm, x, both);
+      be.linear(smoothed, both, fused);
+      be.linear(smoothed, both.x, dynamic);
+    });
+    CHECK(same_bits(fused.values, expected.values));
+    CHECK(same_bits(dynamic.values, expected.values));
+  });
+}
+
 TEST_CASE("an int8 table gives its rows times their scales") {
   const std::int8_t rows[3][5] = {{1, -2, 3, -4, 5}, {127, -127, 0, 1, 2}, {9, 8, 7, 6, 5}};
   const float scale[] = {0.5f, 0.25f, 2.0f};

@@ -61,6 +61,29 @@ TEST_CASE("quantize_rows loses at most one step") {
   }
 }
 
+TEST_CASE("quantize_rows of smoothed rows is that of the products") {
+  for (const int n : kEdges) {
+    CAPTURE(n);
+    const Guarded x(3, n, n + 5, Random(1), 3.0f), smooth(1, n, n, Random(2), 2.0f);
+    Guarded product(3, n, n);
+    for (int r = 0; r < 3; ++r) {
+      for (int j = 0; j < n; ++j) product.row(r)[j] = x.row(r)[j] * smooth.row(0)[j];
+    }
+    for (int i = 0; i < kernels::count(); ++i) {
+      const Table& table = kernels::at(i);
+      const std::string isa = table.isa;
+      CAPTURE(isa);
+      Quantized y(table, 3, n), expected(table, 3, n);
+      kernels::QuantizedRows rows = y.rows();
+      rows.smooth = smooth.data();
+      table.quantize_rows(3, n, x.data(), x.ld(), rows);
+      table.quantize_rows(3, n, product.data(), product.ld(), expected.rows());
+      CHECK(y == expected);
+      CHECK(y.guards_intact());
+    }
+  }
+}
+
 TEST_CASE("quantize_rows of infinities and of what is not a number writes its row and no more") {
   const float inf = std::numeric_limits<float>::infinity(),
               nan = std::numeric_limits<float>::quiet_NaN();

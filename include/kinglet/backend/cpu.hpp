@@ -30,7 +30,8 @@ class Cpu {
     }
     ArenaScope scope(arena_);
     const int most = dynamic_rows(x.rows);
-    const QuantizedRows q = take_quantized(arena_, most, w.k);
+    QuantizedRows q = take_quantized(arena_, most, w.k);
+    q.smooth = w.smooth;
     for (int r = 0; r < x.rows; r += most) {
       const int rows = min(most, x.rows - r);
       quantize(x.rows_at(r, rows), q);

@@ -42,6 +42,8 @@ struct Linear {
   int n = 0;
   int k = 0;
   kernels::WeightsS8 s8;
+  const float* smooth =
+      nullptr;  ///< [k] QuantizedRows::smooth of the rows it reads, if int8; or null
 
   constexpr explicit operator bool() const noexcept { return weight != nullptr || int8(); }
   constexpr bool int8() const noexcept { return s8.panels != nullptr; }
@@ -49,7 +51,8 @@ struct Linear {
   /// The n outputs that begin at panel `first`.
   constexpr Linear part(int first, int outputs) const noexcept {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(first) * kPanel;
-    Linear w{weight ? weight + rows * k : nullptr, bias ? bias + rows : nullptr, outputs, k, {}};
+    Linear w{
+        weight ? weight + rows * k : nullptr, bias ? bias + rows : nullptr, outputs, k, {}, smooth};
     if (int8()) {
       w.s8 = {s8.panels + rows * padded_depth(k), s8.scale + rows, s8.sums + rows,
               s8.negatives + rows};
@@ -90,6 +93,12 @@ struct Activations {
   QuantizedRows q;  ///< q.ld = 0: f32 only. Null pointers while counting
 
   constexpr bool quantized() const noexcept { return q.ld != 0; }
+
+  /// As w reads them: with int8 rows only if it is int8.
+  constexpr Activations read_by(const Linear& w) const noexcept {
+    if (!quantized() || !w.int8()) return {x, {}};
+    return {x, {q.q, q.ld, q.scale, q.zero, w.smooth}};
+  }
 
   constexpr Activations rows_at(int first, int count) const noexcept {
     return {x.rows_at(first, count), q.q ? q.from_row(first) : q};

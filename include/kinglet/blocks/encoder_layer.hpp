@@ -22,10 +22,11 @@ struct EncoderLayer {
 };
 
 /// x ← LN(x + act(x·W₁ + b₁)·W₂ + b₂), in blocks of rows whose hidden activations stay in the second-level cache.
+/// next: what reads x then, for its int8 rows; {}: nothing does.
 /// memory    kRows × (inner + 16) floats
 template <class B>
-void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activations& x,
-                  Matrix y) noexcept {
+void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activations& x, Matrix y,
+                  const Linear& next) noexcept {
   constexpr int kRows = 96;
   const int inner = w.ffn_up.n, all = x.x.rows;
   ArenaScope scope(be.arena());
@@ -36,13 +37,14 @@ void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activation
   // One panel more than needed: rows whose distance is a multiple of 4 KiB would share the sets of
   // the L1 cache.
   const Matrix hidden = be.arena().matrix(most, padded(inner) + kPanel).cols_at(0, inner);
+  const Activations in = x.read_by(w.ffn_up);
   for (int r = 0; r < all; r += block) {
     const int rows = r + block <= all ? block : all - r;
-    be.linear(w.ffn_up, x.rows_at(r, rows), hidden.rows_at(0, rows), act);
+    be.linear(w.ffn_up, in.rows_at(r, rows), hidden.rows_at(0, rows), act);
     be.linear(w.ffn_down, hidden.rows_at(0, rows), y.rows_at(r, rows), Activation::none,
               x.x.rows_at(r, rows));
   }
-  be.layer_norm(w.ffn_norm, y, x);
+  be.layer_norm(w.ffn_norm, y, x.read_by(next));
 }
 
 /// Attention in the precision of the layer; in f32 where its probabilities are asked for.
@@ -59,10 +61,12 @@ void attend(B& be, const EncoderLayer& w, ConstMatrix q, ConstMatrix k, ConstMat
 
 /// x ← LN(x + Attn(x));  x ← LN(x + FFN(x))                                     (Vaswani et al. 2017; BERT)
 /// Every row of x is a query, the live rows of a sequence are its keys.
+/// next: qkv of the layer that follows, for the int8 rows of x; {}: none does.
 /// probs: null, or where the attention probabilities go
 template <class B>
 void encoder_layer(B& be, const EncoderLayer& w, int heads, float scale, Activation act,
-                   const Packing& rows, const Activations& x, Probs* probs = nullptr) noexcept {
+                   const Packing& rows, const Activations& x, const Linear& next,
+                   Probs* probs = nullptr) noexcept {
   ArenaScope scope(be.arena());
   const int h = x.x.cols, part = padded(h);
   const Matrix y = be.arena().matrix(x.x.rows, h);
@@ -70,13 +74,13 @@ void encoder_layer(B& be, const EncoderLayer& w, int heads, float scale, Activat
     ArenaScope attention_scope(be.arena());
     const Matrix qkv = be.arena().matrix(x.x.rows, 3 * part).cols_at(0, 2 * part + h);
     const Matrix context = be.arena().matrix(x.x.rows, h);
-    be.linear(w.qkv, x, qkv);
+    be.linear(w.qkv, x.read_by(w.qkv), qkv);
     attend(be, w, qkv.cols_at(0, h), qkv.cols_at(part, h), qkv.cols_at(2 * part, h), rows.queries(),
            rows.keys(), heads, scale, context, probs);
     be.linear(w.attn_output, context, y, Activation::none, x.x);
   }
-  be.layer_norm(w.attn_norm, y, x);
-  feed_forward(be, w, act, x, y);
+  be.layer_norm(w.attn_norm, y, x.read_by(w.ffn_up));
+  feed_forward(be, w, act, x, y, next);
 }
 
 /// The same for `read.count` runs of chosen rows only: keys and values of all rows, the rest for those that are read.
@@ -92,12 +96,12 @@ void encoder_layer_reading(B& be, const EncoderLayer& w, int heads, float scale,
   const Matrix context = be.arena().matrix(y.rows, h);
   be.embed(table_of_rows(x.x), ids, y);
   be.linear(w.qkv.part(0, h), y, q);
-  be.linear(w.qkv.part(part / kPanel, part + h), x, kv);
+  be.linear(w.qkv.part(part / kPanel, part + h), x.read_by(w.qkv), kv);
   attend(be, w, q, kv.cols_at(0, h), kv.cols_at(part, h), read, rows.keys(), heads, scale, context,
          probs);
   be.linear(w.attn_output, context, q, Activation::none, y);
   be.layer_norm(w.attn_norm, q, y);
-  feed_forward(be, w, act, Activations{y, {}}, q);
+  feed_forward(be, w, act, Activations{y, {}}, q, {});
 }
 
 }  // namespace kinglet

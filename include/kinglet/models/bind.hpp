@@ -49,6 +49,7 @@ class Binder {
   ///   name.weight  f32 [parts·ceil(n/16)][k][16], or
   ///   name.weight  s8 [parts·ceil(n/16)][padded_depth(k)/4][16][4] and, one number an output,
   ///   name.weight_scale f32, .weight_sums s32 (Σ w), .weight_negatives s32 (Σ max(−w, 0))
+  ///   name.weight_smooth f32 [k], if there: the factors of the columns of the rows that it reads
   /// The sums are what the file says: wrong ones give wrong numbers, nothing worse.
   Linear linear(std::string_view name, int n, int k, Bias bias = Bias::required,
                 int parts = 1) noexcept {
@@ -63,6 +64,9 @@ class Binder {
       w.s8.scale = numbers<float>(Name(weight).append("_scale").view(), outputs);
       w.s8.sums = numbers<std::int32_t>(Name(weight).append("_sums").view(), outputs);
       w.s8.negatives = numbers<std::int32_t>(Name(weight).append("_negatives").view(), outputs);
+      const Name smooth = Name(weight).append("_smooth");
+      TensorInfo found;
+      if (file_.find(smooth.view(), found)) w.smooth = numbers<float>(smooth.view(), {k});
     } else {
       w.weight = numbers<float>(weight.view(), {panels, k, kPanel});
     }

@@ -302,9 +302,9 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     if (c.mapped_embeddings) {
       be.layer_norm(w.input_norm, tokens, tokens);
       be.linear(w.embedding_to_hidden, tokens, x.x);
-      be.quantize(x);
+      be.quantize(x.read_by(w.layers[0].qkv));
     } else {
-      be.layer_norm(w.input_norm, tokens, x);
+      be.layer_norm(w.input_norm, tokens, x.read_by(w.layers[0].qkv));
     }
     seen(Trace::Stage::hidden, 0, tokens, rows);
   }
@@ -313,7 +313,7 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(h / c.heads));
   for (int l = 0; l + 1 < c.layers; ++l) {
-    encoder_layer(be, w.layers[l], c.heads, scale, c.activation, rows, x);
+    encoder_layer(be, w.layers[l], c.heads, scale, c.activation, rows, x, w.layers[l + 1].qkv);
     seen(Trace::Stage::hidden, ++stage, x.x, rows);
   }
 
@@ -324,7 +324,7 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
   Probs* wanted = has_mask(in.task) || every_row ? &probs : nullptr;
   if (every_row) {
     probs.sum = arena.matrix(rows.rows, rows.longest_live);
-    encoder_layer(be, last, c.heads, scale, c.activation, rows, x, wanted);
+    encoder_layer(be, last, c.heads, scale, c.activation, rows, x, {}, wanted);
     seen(Trace::Stage::hidden, ++stage, x.x, rows);
     seen(Trace::Stage::attention, 0, probs.sum, rows);
     be.embed(table_of_rows(x.x), read, top);

@@ -19,6 +19,13 @@ KINGLET_INLINE void norm_row(int n, const float* x, const float* gamma, const fl
       beta);
 }
 
+template <class Isa>
+KINGLET_INLINE void store_row(int r, int n, const float* y, const QuantizedRows& q) noexcept {
+  const auto store = [=](auto row) { store_row(r, n, row, scale_of(n, row), q); };
+  if (q.smooth) return store(RowOf<Isa, true>{y, q.smooth});
+  store(RowOf<Isa, false>{y, nullptr});
+}
+
 }  // namespace detail
 
 /// y = (x − mean(x)) / sqrt(var(x) + eps) · gamma + beta, for each row      (Ba et al. 2016)
@@ -50,7 +57,7 @@ void layer_norm_s8(int rows, int n, const float* x, int ldx, const float* gamma,
   KINGLET_ASSERT(n > 0 && eps > 0 && q.ld >= padded_depth(n));
   for (int r = 0; r < rows; ++r, x += ldx, y += ldy) {
     detail::norm_row<Isa>(n, x, gamma, beta, eps, y);
-    detail::store_row<Isa>(r, n, y, detail::scale_of<Isa>(n, y), q);
+    detail::store_row<Isa>(r, n, y, q);
   }
 }
 

@@ -7,16 +7,19 @@
 
 namespace kinglet::kernels {
 
-/// Rows of int8 in which x ≈ scale·(q − zero); q and zero are both stored with Dot<Isa>::offset
-/// added (as u8), so what one ISA wrote only it can read.
+/// Rows of int8 in which x·smooth ≈ scale·(q − zero); q and zero are both stored with
+/// Dot<Isa>::offset added (as u8), so what one ISA wrote only it can read.
 struct QuantizedRows {
   std::int8_t* q = nullptr;
   int ld = 0;  ///< a multiple of kDepth
   float* scale = nullptr;
   std::int32_t* zero = nullptr;
+  /// A factor a column, which W is divided by: it makes columns of unequal size more alike (Xiao et
+  /// al. 2023, SmoothQuant). Null: none.
+  const float* smooth = nullptr;
 
   KINGLET_INLINE constexpr QuantizedRows from_row(int first) const noexcept {
-    return {q + static_cast<std::ptrdiff_t>(first) * ld, ld, scale + first, zero + first};
+    return {q + static_cast<std::ptrdiff_t>(first) * ld, ld, scale + first, zero + first, smooth};
   }
 };
 
@@ -37,9 +40,23 @@ KINGLET_INLINE std::int32_t nearest(float x) noexcept {
   return static_cast<std::int32_t>((x + kRound) - kRound);
 }
 
+/// What is quantised: a row of x, or of x·smooth.
+template <class Isa, bool Smooth>
+struct RowOf {
+  const float* x;
+  const float* smooth;
+
+  template <class... Count>
+  KINGLET_INLINE Floats<Isa> at(int i, Count... count) const noexcept {
+    const auto v = Floats<Isa>::load(x + i, count...);
+    if constexpr (Smooth) return v * Floats<Isa>::load(smooth + i, count...);
+    return v;
+  }
+};
+
 /// Smallest and largest of a row and 0.
-template <class Isa>
-KINGLET_INLINE void range_of(int n, const float* x, float& low, float& high) noexcept {
+template <class Isa, bool Smooth>
+KINGLET_INLINE void range_of(int n, RowOf<Isa, Smooth> x, float& low, float& high) noexcept {
   using V = Floats<Isa>;
   constexpr int kChains = 4;
   V lo[kChains], hi[kChains];
@@ -52,10 +69,10 @@ KINGLET_INLINE void range_of(int n, const float* x, float& low, float& high) noe
   };
   for (; i <= n - kChains * V::size; i += kChains * V::size) {
     KINGLET_UNROLL
-    for (int c = 0; c < kChains; ++c) take(c, V::load(x + i + c * V::size));
+    for (int c = 0; c < kChains; ++c) take(c, x.at(i + c * V::size));
   }
-  for (; i <= n - V::size; i += V::size) take(0, V::load(x + i));
-  if (i < n) take(0, V::load(x + i, n - i));
+  for (; i <= n - V::size; i += V::size) take(0, x.at(i));
+  if (i < n) take(0, x.at(i, n - i));
   KINGLET_UNROLL
   for (int c = 1; c < kChains; ++c) {
     lo[0] = smaller(lo[c], lo[0]);
@@ -91,10 +108,10 @@ struct RowScale {
   std::int32_t zero;
 };
 
-template <class Isa>
-KINGLET_INLINE RowScale scale_of(int n, const float* x) noexcept {
+template <class Isa, bool Smooth>
+KINGLET_INLINE RowScale scale_of(int n, RowOf<Isa, Smooth> x) noexcept {
   float low, high;
-  range_of<Isa>(n, x, low, high);
+  range_of(n, x, low, high);
   // Halves first: the width of a row of ±3e38 would be infinite. Divisions, because a compiler
   // would contract products with the subtraction.
   const float step = high / 254.0f - low / 254.0f;
@@ -103,49 +120,68 @@ KINGLET_INLINE RowScale scale_of(int n, const float* x) noexcept {
   return {s, nearest(centre < 127.0f ? centre : 127.0f)};
 }
 
-template <class Isa>
-KINGLET_INLINE void quantize_row(int n, const float* x, RowScale row, std::int8_t* q) noexcept {
+template <class Isa, bool Smooth>
+KINGLET_INLINE void quantize_row(int n, RowOf<Isa, Smooth> x, RowScale row,
+                                 std::int8_t* q) noexcept {
   using V = Floats<Isa>;
   using I = Integers<Isa>;
   const V inverse = 1.0f / row.scale;
   const I shift = I::all(kRoundBits - row.zero);
-  const auto quantized = [=](const float* from) {
-    return native<Isa>(rounded<Isa>(V::load(from), inverse) - shift);
-  };
   constexpr int kStep = 4 * V::size;
-  const auto step = [=](const float* from, std::int8_t* to) {
-    Isa::store_bytes(to, quantized(from), quantized(from + V::size), quantized(from + 2 * V::size),
-                     quantized(from + 3 * V::size));
+  const auto step = [=](const auto& from, std::int8_t* to) {
+    const auto quantized = [&](int i) {
+      return native<Isa>(rounded<Isa>(from(i * V::size), inverse) - shift);
+    };
+    Isa::store_bytes(to, quantized(0), quantized(1), quantized(2), quantized(3));
     for (int j = 0; j < kStep; ++j) {
       const int byte = to[j] > -127 ? to[j] : -127;
       to[j] = static_cast<std::int8_t>(byte ^ Dot<Isa>::offset);
     }
   };
   int i = 0;
-  for (; i <= n - kStep; i += kStep) step(x + i, q + i);
+  for (; i <= n - kStep; i += kStep) step([&](int j) { return x.at(i + j); }, q + i);
   if (i < n) {
-    float rest[kStep] = {};
     std::int8_t bytes[kStep];
-    for (int j = 0; i + j < n; ++j) rest[j] = x[i + j];
-    step(rest, bytes);
+    step(
+        [&](int j) {
+          const int left = n - i - j;
+          if (left >= V::size) return x.at(i + j);
+          return left > 0 ? x.at(i + j, left) : V(0.0f);
+        },
+        bytes);
     for (int j = 0; i < n; ++i, ++j) q[i] = bytes[j];
   }
   for (; i < padded_depth(n); ++i) q[i] = 0;
 }
 
-template <class Isa>
-KINGLET_INLINE void store_row(int r, int n, const float* x, RowScale row,
+template <class Isa, bool Smooth>
+KINGLET_INLINE void store_row(int r, int n, RowOf<Isa, Smooth> x, RowScale row,
                               const QuantizedRows& y) noexcept {
-  quantize_row<Isa>(n, x, row, y.q + static_cast<std::ptrdiff_t>(r) * y.ld);
+  quantize_row(n, x, row, y.q + static_cast<std::ptrdiff_t>(r) * y.ld);
   y.scale[r] = row.scale;
   y.zero[r] = row.zero + Dot<Isa>::offset;
+}
+
+template <class Isa, bool Smooth>
+KINGLET_INLINE void store_rows(int rows, int n, const float* x, int ldx,
+                               const QuantizedRows& y) noexcept {
+  const auto row_at = [=](int r) {
+    return RowOf<Isa, Smooth>{x + static_cast<std::ptrdiff_t>(r) * ldx, y.smooth};
+  };
+  // The divisions for a row take their time while the one before it is written.
+  RowScale next = scale_of(n, row_at(0));
+  for (int r = 0; r < rows; ++r) {
+    const RowScale row = next;
+    if (r + 1 < rows) next = scale_of(n, row_at(r + 1));
+    store_row(r, n, row_at(r), row, y);
+  }
 }
 
 }  // namespace detail
 
 /// y ≈ x as int8: for each row s = (max(x, 0) − min(x, 0)) / 254, z = rne(−127 − min(x, 0) / s),
-/// q = clamp(rne(x·(1/s)) + z) to [−127, 127]
-/// shapes    x (rows, n)   y.q (rows, padded_depth(n))   y.scale, y.zero (rows)
+/// q = clamp(rne(x·(1/s)) + z) to [−127, 127]; of x·y.smooth where that is not null
+/// shapes    x (rows, n)   y.q (rows, padded_depth(n))   y.scale, y.zero (rows)   y.smooth (n)
 /// layout    rows contiguous; ldx, y.ld in elements; q and z with Dot<Isa>::offset added
 /// requires  n > 0; y.ld ≥ padded_depth(n)
 /// numerics  |x − s·(q − z)| ≤ s; rows within ±1e-32 become zeros; a row with NaN or infinity gives
@@ -156,13 +192,8 @@ template <class Isa>
 void quantize_rows(int rows, int n, const float* x, int ldx, const QuantizedRows& y) noexcept {
   KINGLET_ASSERT(n > 0 && y.ld >= padded_depth(n));
   if (rows <= 0) return;
-  // The divisions for a row take their time while the one before it is written.
-  detail::RowScale next = detail::scale_of<Isa>(n, x);
-  for (int r = 0; r < rows; ++r, x += ldx) {
-    const detail::RowScale row = next;
-    if (r + 1 < rows) next = detail::scale_of<Isa>(n, x + ldx);
-    detail::store_row<Isa>(r, n, x, row, y);
-  }
+  if (y.smooth) return detail::store_rows<Isa, true>(rows, n, x, ldx, y);
+  detail::store_rows<Isa, false>(rows, n, x, ldx, y);
 }
 
 }  // namespace kinglet::kernels
