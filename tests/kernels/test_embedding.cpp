@@ -78,3 +78,52 @@ TEST_CASE("embedding_s8 scales the rows of the table") {
     }
   }
 }
+
+TEST_CASE("rows gathered from panels are the rows of the table, f32 and int8") {
+  constexpr int kVocabulary = 37;
+  const std::vector<std::int32_t> ids = {0, 36, 15, 16, 36, 31};
+  const int rows = static_cast<int>(ids.size());
+  for (int n : {1, 3, 4, 8, 15, 31, 32, 63, 64, 65, 130}) {
+    CAPTURE(n);
+    const Guarded table(kVocabulary, n, n + 3, Random(22)), before(rows, n, n + 1, Random(23));
+    std::vector<float> panels(kernels::panels_size_f32(kVocabulary, n));
+    kernels::pack_panels_f32(kVocabulary, n, table.data(), table.ld(), panels.data());
+    const auto outputs = static_cast<std::size_t>(kernels::panels_of(kVocabulary)) * 16;
+    std::vector<std::int8_t> bytes(static_cast<std::size_t>(kVocabulary * n));
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes[i] = static_cast<std::int8_t>(static_cast<int>(i * 31 % 255) - 127);
+    std::vector<std::int8_t> panels_s8(kernels::panels_size_s8(kVocabulary, n));
+    std::vector<std::int32_t> sums(outputs), negatives(outputs);
+    kernels::pack_panels_s8(kVocabulary, n, bytes.data(), n, panels_s8.data(), sums.data(),
+                            negatives.data());
+    std::vector<float> scale(outputs);
+    for (std::size_t i = 0; i < scale.size(); ++i) scale[i] = 0.01f * static_cast<float>(i + 1);
+    for (int i = 0; i < kernels::count(); ++i) {
+      const Table& k = kernels::at(i);
+      CAPTURE(std::string(k.isa));
+      for (bool accumulate : {false, true}) {
+        Guarded from_rows(rows, n, n + 2), from_panels(rows, n, n + 2);
+        const auto compare = [&] {
+          CHECK(from_panels.guards_intact());
+          CHECK(from_panels.values() == from_rows.values());
+        };
+        const auto start = [&] {
+          from_rows.copy_from(before);
+          from_panels.copy_from(before);
+        };
+        start();
+        k.embedding_f32(rows, n, ids.data(), table.data(), table.ld(), from_rows.data(),
+                        from_rows.ld(), accumulate);
+        k.embedding_panels_f32(rows, n, ids.data(), panels.data(), from_panels.data(),
+                               from_panels.ld(), accumulate);
+        compare();
+        start();
+        k.embedding_s8(rows, n, ids.data(), bytes.data(), n, scale.data(), from_rows.data(),
+                       from_rows.ld(), accumulate);
+        k.embedding_panels_s8(rows, n, ids.data(), panels_s8.data(), scale.data(),
+                              from_panels.data(), from_panels.ld(), accumulate);
+        compare();
+      }
+    }
+  }
+}

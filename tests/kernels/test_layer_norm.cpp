@@ -78,3 +78,37 @@ TEST_CASE("layer_norm_f32 of a constant row is beta") {
     CHECK(y == beta);
   }
 }
+
+TEST_CASE("unit_length_f32 is within the rounding bound, and a row of zeros stays zero") {
+  constexpr int kRows = 3;
+  for (int n : kEdges) {
+    CAPTURE(n);
+    Guarded x(kRows, n, n + 3, Random(9));
+    for (int i = 0; i < n; ++i) x.row(1)[i] = 0;
+    for (bool in_place : {false, true}) {
+      on_every_isa(
+          [&](const Table& table) {
+            Guarded y(kRows, n, n + 2);
+            if (in_place) y.copy_from(x);
+            const Guarded& from = in_place ? y : x;
+            table.unit_length_f32(kRows, n, from.data(), from.ld(), y.data(), y.ld());
+            CHECK(y.guards_intact());
+            return y.values();
+          },
+          [&](const Table&, const std::vector<float>& values) {
+            int wrong = 0;
+            for (int r = 0; r < kRows; ++r) {
+              const auto row = reference::unit_length_row(n, x.row(r));
+              for (int i = 0; i < n; ++i) {
+                // Half the relative error of Σ x², then a root, a division and a product.
+                const double wanted = row[static_cast<std::size_t>(i)];
+                const double bound = roundings(n / 64.0 + 7) * std::fabs(wanted);
+                wrong += !within(static_cast<double>(values[static_cast<std::size_t>(r * n + i)]),
+                                 wanted, bound);
+              }
+            }
+            CHECK(wrong == 0);
+          });
+    }
+  }
+}

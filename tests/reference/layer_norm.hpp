@@ -33,4 +33,14 @@ inline LayerNormRow layer_norm_row(int n, const float* x, const float* gamma, co
   return out;
 }
 
+/// x / sqrt(sum of x^2)
+inline std::vector<double> unit_length_row(int n, const float* x) {
+  double squares = 0;
+  for (int i = 0; i < n; ++i) squares += std::pow(static_cast<double>(x[i]), 2);
+  std::vector<double> y;
+  for (int i = 0; i < n; ++i)
+    y.push_back(squares > 0 ? static_cast<double>(x[i]) / std::sqrt(squares) : 0.0);
+  return y;
+}
+
 }  // namespace kinglet::reference

@@ -72,7 +72,14 @@ class Cpu {
   void embed(const Table& table, const std::int32_t* ids, Matrix y,
              bool accumulate = false) noexcept {
     KINGLET_ASSERT(table.n == y.cols);
-    if (table.int8()) {
+    if (table.panels()) {
+      if (table.int8()) {
+        kernels_.embedding_panels_s8(y.rows, y.cols, ids, table.s8, table.scale, y.data, y.ld,
+                                     accumulate);
+      } else {
+        kernels_.embedding_panels_f32(y.rows, y.cols, ids, table.data, y.data, y.ld, accumulate);
+      }
+    } else if (table.int8()) {
       kernels_.embedding_s8(y.rows, y.cols, ids, table.s8, table.ld, table.scale, y.data, y.ld,
                             accumulate);
     } else {
@@ -134,6 +141,10 @@ class Cpu {
 
   void softmax(ConstMatrix x, Matrix y) noexcept {
     kernels_.softmax_f32(x.rows, x.cols, x.data, x.ld, y.data, y.ld);
+  }
+
+  void unit_length(ConstMatrix x, Matrix y) noexcept {
+    kernels_.unit_length_f32(x.rows, x.cols, x.data, x.ld, y.data, y.ld);
   }
 
   void copy(ConstMatrix x, Matrix y) noexcept {

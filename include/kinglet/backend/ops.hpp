@@ -12,7 +12,7 @@
 //   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
 //                                                  mask: a byte a row of k, 0: no query sees it
 //   attention_s8(q, k, v, queries, keys, heads, scale, y)      both products in int8
-//   softmax(x, y)   copy(x, y)   add(x, y)   zero(y)       add: y += x
+//   softmax(x, y)   unit_length(x, y)   copy(x, y)   add(x, y)   zero(y)       add: y += x
 //
 // x of linear and y of layer_norm are a matrix, or Activations.
 
@@ -70,7 +70,8 @@ struct Norm {
   constexpr explicit operator bool() const noexcept { return gamma != nullptr; }
 };
 
-/// Rows of n numbers that are gathered by number: f32, or int8 with a scale a row.
+/// Rows of n numbers that are gathered by number: f32, or int8 with a scale a row. As rows, or as the panels of a
+/// product with the table (ld = 0): what is tied to a decoder is stored once.
 struct Table {
   const float* data = nullptr;
   int rows = 0;
@@ -81,10 +82,16 @@ struct Table {
 
   constexpr explicit operator bool() const noexcept { return data != nullptr || int8(); }
   constexpr bool int8() const noexcept { return s8 != nullptr; }
+  constexpr bool panels() const noexcept { return ld == 0; }
 };
 
 constexpr Table table_of_rows(const ConstMatrix& x) noexcept {
   return {x.data, x.rows, x.cols, x.ld, nullptr, nullptr};
+}
+
+/// The rows of W.
+constexpr Table table_of_panels(const Linear& w) noexcept {
+  return {w.weight, w.n, w.k, 0, w.s8.panels, w.s8.scale};
 }
 
 /// Rows of activations: f32 and, where a product will read them so, the same as int8.

@@ -61,4 +61,24 @@ void layer_norm_s8(int rows, int n, const float* x, int ldx, const float* gamma,
   }
 }
 
+/// y = x / √Σ x², for each row; 0 for a row of zeros
+/// shapes    x, y (rows, n)
+/// layout    rows contiguous; ldx, ldy in elements; y may be x
+/// requires  n > 0
+/// numerics  Σ x² in range; one division, one rounded product an element; same bits on every ISA with FMA
+/// memory    none
+/// oracle    tests/reference/layer_norm.hpp
+template <class Isa>
+void unit_length_f32(int rows, int n, const float* x, int ldx, float* y, int ldy) noexcept {
+  KINGLET_ASSERT(n > 0);
+  const auto square = [](auto acc, auto v) { return fma(v, v, acc); };
+  const auto add = [](auto a, auto b) { return a + b; };
+  for (int r = 0; r < rows; ++r, x += ldx, y += ldy) {
+    const float squares = fold<Isa>(n, x, 0.0f, square, add);
+    const float inverse = squares > 0 ? 1.0f / __builtin_sqrtf(squares) : 0.0f;
+    map<Isa>(
+        n, y, [=](auto v) { return v * inverse; }, x);
+  }
+}
+
 }  // namespace kinglet::kernels

@@ -30,6 +30,9 @@ struct Kernels {
   static constexpr auto add_f32 = &kernels::add_f32<Isa>;
   static constexpr auto embedding_f32 = &kernels::embedding_f32<Isa>;
   static constexpr auto embedding_s8 = &kernels::embedding_s8<Isa>;
+  static constexpr auto embedding_panels_f32 = &kernels::embedding_panels_f32<Isa>;
+  static constexpr auto embedding_panels_s8 = &kernels::embedding_panels_s8<Isa>;
+  static constexpr auto unit_length_f32 = &kernels::unit_length_f32<Isa>;
 };
 
 template <>
@@ -47,14 +50,30 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::add_f32<isa::scalar>) add_f32;
   decltype(&kernels::embedding_f32<isa::scalar>) embedding_f32;
   decltype(&kernels::embedding_s8<isa::scalar>) embedding_s8;
+  decltype(&kernels::embedding_panels_f32<isa::scalar>) embedding_panels_f32;
+  decltype(&kernels::embedding_panels_s8<isa::scalar>) embedding_panels_s8;
+  decltype(&kernels::unit_length_f32<isa::scalar>) unit_length_f32;
 };
 
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
   using K = Kernels<Isa>;
-  return {K::isa,          K::gemm_f32,      K::gemm_s8,        K::quantize_rows, K::attention_f32,
-          K::attention_s8, K::softmax_f32,   K::layer_norm_f32, K::layer_norm_s8, K::activate_f32,
-          K::add_f32,      K::embedding_f32, K::embedding_s8};
+  return {K::isa,
+          K::gemm_f32,
+          K::gemm_s8,
+          K::quantize_rows,
+          K::attention_f32,
+          K::attention_s8,
+          K::softmax_f32,
+          K::layer_norm_f32,
+          K::layer_norm_s8,
+          K::activate_f32,
+          K::add_f32,
+          K::embedding_f32,
+          K::embedding_s8,
+          K::embedding_panels_f32,
+          K::embedding_panels_s8,
+          K::unit_length_f32};
 }
 
 }  // namespace kinglet::kernels
