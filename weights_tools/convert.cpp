@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "convert_bert.hpp"
+#include "file_error.hpp"
 
 namespace kinglet::tools {
 namespace {
 
 using Converter = void (*)(const ConvertRequest&, std::ostream&);
-constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_hitut}};
+constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_hitut},
+                                                             {"bert", convert_bert}};
 
 std::vector<std::string> architectures() {
   std::vector<std::string> names;
@@ -29,14 +32,31 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
   throw std::runtime_error("no converter for the architecture '" + architecture + "'");
 }
 
+std::string architecture_of(const ConvertRequest& request) {
+  if (request.config.empty()) {
+    throw FileError(request.input, "architecture", "is not known; give --config or --arch");
+  }
+  const ConfigFile config(request.config);
+  BertModel::Family family{};
+  if (names_bert_family(config, family)) return "bert";
+  if (const auto type = config.text(config.inside("model_type"))) {
+    config.fail("model_type", tools::quoted(*type) + " is not supported");
+  }
+  // HiTUT's experiments, alone or in a config beside other things.
+  for (const char* key : {"use_bert", "exp_config.use_bert", "training_args.use_bert"}) {
+    if (config.has(key)) return "hitut";
+  }
+  throw FileError(request.config, "architecture",
+                  "no model_type and no architectures name it; give --arch");
+}
+
 void add_convert(CLI::App& app) {
   auto request = std::make_shared<ConvertRequest>();
   auto architecture = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("convert", "Make a model file from a checkpoint");
   command->add_option("IN", request->input, "Checkpoint (.pth, .pt, .bin, .safetensors)")
       ->required();
-  command->add_option("--arch", *architecture, "Architecture")
-      ->required()
+  command->add_option("--arch", *architecture, "Architecture; default: the one in the config")
       ->check(CLI::IsMember(architectures()));
   command->add_option("--config", request->config,
                       "config.json, or an experiment's exp_config.json");
@@ -50,7 +70,9 @@ void add_convert(CLI::App& app) {
       ->add_option("--layers", request->layers, "Layers, where they share their weights (ALBERT)")
       ->check(CLI::PositiveNumber);
   command->add_option("-o,--output", request->output, "Model file to write (.gguf)")->required();
-  command->callback([=] { convert(*architecture, *request, std::cout); });
+  command->callback([=] {
+    convert(architecture->empty() ? architecture_of(*request) : *architecture, *request, std::cout);
+  });
 }
 
 }  // namespace kinglet::tools

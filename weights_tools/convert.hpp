@@ -25,5 +25,9 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
 
 /// One per architecture, listed in convert.cpp.
 void convert_hitut(const ConvertRequest& request, std::ostream& report);
+void convert_bert(const ConvertRequest& request, std::ostream& report);
+
+/// The architecture that the config names. Throws FileError when it names none that is known here.
+std::string architecture_of(const ConvertRequest& request);
 
 }  // namespace kinglet::tools

@@ -1,5 +1,6 @@
 #include "convert_config.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -67,6 +68,25 @@ std::optional<int> ConfigFile::size(const std::string& key) const {
     fail(key, "is not a usable size");
   }
   return value->get<int>();
+}
+
+std::optional<int> ConfigFile::index(const std::string& key) const {
+  const nlohmann::json* value = find(key);
+  if (value == nullptr) return {};
+  if (!value->is_number_integer() || *value < 0 || *value > (1 << 28)) {
+    fail(key, "is not a usable number");
+  }
+  return value->get<int>();
+}
+
+std::string ConfigFile::inside(const std::string& key) const {
+  for (const char* parent : {"hf_config.", "config."}) {
+    if (!has("model_type") &&
+        (has(std::string(parent) + "model_type") || has(std::string(parent) + "architectures"))) {
+      return parent + key;
+    }
+  }
+  return key;
 }
 
 std::optional<double> ConfigFile::positive(const std::string& key) const {
@@ -152,6 +172,25 @@ Ids ids_of(const Checkpoint& tables, const Tensor& tensor) {
     list.push_back(checked_id(read(bytes.data() + at), tables.path, where));
   }
   return list;
+}
+
+std::vector<std::string> word_pieces_of(const std::string& path, int count) {
+  std::vector<std::string> pieces = lines_of(path);
+  if (pieces.size() != static_cast<std::size_t>(count)) {
+    throw FileError(path, "vocabulary",
+                    std::to_string(pieces.size()) + " lines for a word table of " +
+                        std::to_string(count) + " rows");
+  }
+  return pieces;
+}
+
+int id_of_piece(const std::string& path, const std::vector<std::string>& pieces,
+                const std::string& piece) {
+  const auto found = std::find(pieces.begin(), pieces.end(), piece);
+  if (found == pieces.end()) {
+    throw FileError(path, "vocabulary", "has no line " + tools::quoted(piece));
+  }
+  return static_cast<int>(found - pieces.begin());
 }
 
 std::vector<std::string> lines_of(const std::string& path) {

@@ -22,7 +22,8 @@ class ConfigFile {
   bool given() const { return !path_.empty(); }
 
   /// Keys are joined by dots: "dims.heads". Nothing when the key is not there or null; FileError when it has another type.
-  std::optional<int> size(const std::string& key) const;  // 1 … 2^28
+  std::optional<int> size(const std::string& key) const;   // 1 … 2^28
+  std::optional<int> index(const std::string& key) const;  // 0 … 2^28
   std::optional<double> positive(const std::string& key) const;
   std::optional<bool> boolean(const std::string& key) const;
   std::optional<std::string> text(const std::string& key) const;
@@ -32,6 +33,8 @@ class ConfigFile {
   std::optional<Ids> id_rows(const std::string& key, std::size_t& columns) const;
 
   bool has(const std::string& key) const { return find(key) != nullptr; }
+  /// Where a key of a Hugging Face config is: at the top, or in the object that other files keep the config in.
+  std::string inside(const std::string& key) const;
   bool is_number(const std::string& key) const;
 
   [[noreturn]] void fail(const std::string& key, const std::string& what) const;
@@ -45,6 +48,12 @@ class ConfigFile {
 
 /// An integer tensor of a table file; FileError when an element is no id (negative, or ≥ 2^31).
 Ids ids_of(const Checkpoint& tables, const Tensor& tensor);
+
+/// A vocabulary of word pieces, one a line; FileError unless there are `count`.
+std::vector<std::string> word_pieces_of(const std::string& path, int count);
+/// The line of a piece; FileError, naming `path`, when there is none.
+int id_of_piece(const std::string& path, const std::vector<std::string>& pieces,
+                const std::string& piece);
 
 /// The lines of a text file, without their ends.
 std::vector<std::string> lines_of(const std::string& path);

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <ostream>
 
+#include "convert_mapping.hpp"
 #include "progress.hpp"
 #include "sha256.hpp"
 
@@ -36,10 +37,10 @@ constexpr const char* kUnused[] = {"arg_head.",
                                    "reached_monitor.",
                                    "progress_monitor."};
 
-class Mapping {
+class Mapping : private TensorMapping {
  public:
   Mapping(const HitutModel& model, WeightSource& weights)
-      : m_(model), weights_(weights), scratch_(model.encoder == Encoder::scratch) {}
+      : TensorMapping(weights), m_(model), scratch_(model.encoder == Encoder::scratch) {}
 
   TensorPlan make() {
     embeddings();
@@ -49,55 +50,13 @@ class Mapping {
       linear("vision_in", {"vis_feat_to_emb.0"}, m_.embedding, kFeatures, true);
     }
     if (m_.posture) posture();
-    for (int i = 0; i < m_.stored_layers; ++i) layer(i);
+    for (int i = 0; i < m_.stored_layers; ++i)
+      encoder_layer(i, names_of_layer(i), m_.hidden, m_.inner, !scratch_);
     heads();
     return std::move(plan_);
   }
 
  private:
-  FillRows from(const std::string& name, const Shape& shape) {
-    weights_.require(name, shape);
-    return [source = &weights_, name](std::int64_t first, std::int64_t count, float* out) {
-      source->load(name, first, count, out);
-    };
-  }
-
-  /// Rows of several tensors of n rows each, one after the other.
-  FillRows join(const std::vector<std::string>& names, const Shape& shape) {
-    for (const std::string& name : names) weights_.require(name, shape);
-    const std::int64_t n = shape[0];
-    const std::int64_t row = shape.size() == 2 ? shape[1] : 1;
-    return [source = &weights_, names, n, row](std::int64_t first, std::int64_t count, float* out) {
-      for (std::int64_t i = first; i < first + count;) {
-        const std::int64_t part = std::min(first + count - i, n - i % n);
-        source->load(names[static_cast<std::size_t>(i / n)], i % n, part, out);
-        out += part * row;
-        i += part;
-      }
-    };
-  }
-
-  void norm(const std::string& name, const std::string& source, int n) {
-    plan_.vector(name + ".weight", n, from(source + ".weight", {n}));
-    plan_.vector(name + ".bias", n, from(source + ".bias", {n}));
-  }
-
-  void table(const std::string& name, const std::string& source, int rows, int cols) {
-    plan_.table(name + ".weight", rows, cols, from(source, {rows, cols}));
-  }
-
-  void linear(const std::string& name, const std::vector<std::string>& sources, int n, int k,
-              bool bias) {
-    const auto suffixed = [&](const char* suffix) {
-      std::vector<std::string> names;
-      for (const std::string& source : sources) names.push_back(source + suffix);
-      return names;
-    };
-    const int parts = static_cast<int>(sources.size());
-    plan_.matrix(name + ".weight", parts, n, k, join(suffixed(".weight"), {n, k}));
-    if (bias) plan_.bias(name + ".bias", parts, n, join(suffixed(".bias"), {n}));
-  }
-
   /// E(id) = sum of the action's word rows, in their order, in float.
   FillRows action_rows(const Ids& ids) {
     const HitutModel* model = &m_;
@@ -112,21 +71,6 @@ class Mapping {
           source->load(model->word_table, model->action_words[row + w], 1, word.data());
           for (std::size_t j = 0; j < e; ++j) out[j] += word[j];
         }
-      }
-    };
-  }
-
-  /// Row p: positions[p + offset] + types[type_of(p)].
-  template <class TypeOf>
-  FillRows position_rows(const std::string& positions, int offset, const std::string& types,
-                         int width, TypeOf type_of) {
-    return [source = &weights_, positions, offset, types, width, type_of](
-               std::int64_t first, std::int64_t count, float* out) {
-      std::vector<float> type(static_cast<std::size_t>(width));
-      source->load(positions, first + offset, count, out);
-      for (std::int64_t p = first; p < first + count; ++p) {
-        source->load(types, type_of(p), 1, type.data());
-        for (const float x : type) *out++ += x;
       }
     };
   }
@@ -182,47 +126,20 @@ class Mapping {
     norm("posture_norm", "pos_ln", m_.hidden);
   }
 
-  struct LayerNames {
-    std::string q, k, v, output, output_norm, up, down, norm;
-  };
   LayerNames names_of_layer(int i) const {
+    const std::string number = std::to_string(i);
     switch (m_.encoder) {
       case Encoder::roberta:
-      case Encoder::bert: {
-        const std::string at = "encoder.encoder.layer." + std::to_string(i) + ".";
-        const std::string self = at + "attention.self.";
-        const std::string attention = at + "attention.output.";
-        return {self + "query",          self + "key",
-                self + "value",          attention + "dense",
-                attention + "LayerNorm", at + "intermediate.dense",
-                at + "output.dense",     at + "output.LayerNorm"};
-      }
-      case Encoder::albert: {
-        const std::string at = "encoder.encoder.albert_layer_groups.0.albert_layers.0.";
-        const std::string attention = at + "attention.";
-        return {attention + "query", attention + "key",           attention + "value",
-                attention + "dense", attention + "LayerNorm",     at + "ffn",
-                at + "ffn_output",   at + "full_layer_layer_norm"};
-      }
+      case Encoder::bert: return bert_layer("encoder.encoder.layer." + number + ".");
+      case Encoder::albert:
+        return albert_layer("encoder.encoder.albert_layer_groups.0.albert_layers.0.");
       case Encoder::scratch: break;
     }
-    const std::string at = "encoder.layer_stack." + std::to_string(i) + ".";
+    const std::string at = "encoder.layer_stack." + number + ".";
     const std::string self = at + "slf_attn.";
     const std::string ffn = at + "pos_ffn.";
     return {self + "w_qs",       self + "w_ks", self + "w_vs", self + "fc",
             self + "layer_norm", ffn + "w_1",   ffn + "w_2",   ffn + "layer_norm"};
-  }
-
-  void layer(int i) {
-    const std::string at = "blk." + std::to_string(i) + ".";
-    const LayerNames source = names_of_layer(i);
-    const int h = m_.hidden;
-    linear(at + "attn_qkv", {source.q, source.k, source.v}, h, h, !scratch_);
-    linear(at + "attn_output", {source.output}, h, h, !scratch_);
-    norm(at + "attn_output_norm", source.output_norm, h);
-    linear(at + "ffn_up", {source.up}, m_.inner, h, true);
-    linear(at + "ffn_down", {source.down}, h, m_.inner, true);
-    norm(at + "layer_output_norm", source.norm, h);
   }
 
   void heads() {
@@ -251,9 +168,7 @@ class Mapping {
   }
 
   const HitutModel& m_;
-  WeightSource& weights_;
   const bool scratch_;
-  TensorPlan plan_;
 };
 
 std::vector<std::uint32_t> unsigned_of(const Ids& ids) { return {ids.begin(), ids.end()}; }

@@ -409,18 +409,9 @@ class Description {
       throw FileError(request_.vocab, "vocabulary",
                       std::string(name_of(m_.encoder)) + " has no word pieces of this kind");
     }
-    m_.tokens = lines_of(request_.vocab);
-    if (m_.tokens.size() != static_cast<std::size_t>(m_.vocab)) {
-      throw FileError(request_.vocab, "vocabulary",
-                      std::to_string(m_.tokens.size()) + " lines for a word table of " +
-                          std::to_string(m_.vocab) + " rows");
-    }
-    const auto id_of = [&](const char* token) {
-      const auto found = std::find(m_.tokens.begin(), m_.tokens.end(), token);
-      if (found == m_.tokens.end()) {
-        throw FileError(request_.vocab, "vocabulary", "has no line " + tools::quoted(token));
-      }
-      return static_cast<int>(found - m_.tokens.begin());
+    m_.tokens = word_pieces_of(request_.vocab, m_.vocab);
+    const auto id_of = [&](const char* piece) {
+      return id_of_piece(request_.vocab, m_.tokens, piece);
     };
     m_.unknown_token = id_of("[UNK]");
     m_.padding_token = id_of("[PAD]");

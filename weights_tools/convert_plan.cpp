@@ -60,20 +60,21 @@ void TensorPlan::write(
 void TensorPlan::write_entry(GgufWriter& file, const Entry& entry) {
   const auto k = static_cast<std::size_t>(entry.k);
   const bool packed = entry.form == Form::matrix || entry.form == Form::bias;
-  // Panels are packed a part at a time; anything else is streamed in pieces of about a megabyte.
-  const std::int64_t piece =
-      packed ? entry.n : std::clamp<std::int64_t>((1 << 18) / entry.k, 1, entry.n);
-  const std::int64_t rows = std::int64_t{entry.parts} * entry.n;
+  // Streamed in pieces of about a megabyte, of whole panels.
+  const int megabyte = (1 << 18) / entry.k / kernels::kPanel * kernels::kPanel;
+  const int piece = std::min(entry.n, std::max(megabyte, int{kernels::kPanel}));
   std::vector<float> dense(static_cast<std::size_t>(piece) * k);
-  std::vector<float> panels(packed ? kernels::panels_size_f32(entry.n, entry.k) : 0);
-  for (std::int64_t first = 0; first < rows; first += piece) {
-    const std::int64_t count = std::min(piece, rows - first);
-    entry.fill(first, count, dense.data());
-    if (packed) {
-      kernels::pack_panels_f32(entry.n, entry.k, dense.data(), entry.k, panels.data());
-      file.write(panels.data(), panels.size() * sizeof(float));
-    } else {
-      file.write(dense.data(), static_cast<std::size_t>(count) * k * sizeof(float));
+  std::vector<float> panels(packed ? kernels::panels_size_f32(piece, entry.k) : 0);
+  for (int part = 0; part < entry.parts; ++part) {
+    for (int first = 0; first < entry.n; first += piece) {
+      const int count = std::min(piece, entry.n - first);
+      entry.fill(std::int64_t{part} * entry.n + first, count, dense.data());
+      if (packed) {
+        kernels::pack_panels_f32(count, entry.k, dense.data(), entry.k, panels.data());
+        file.write(panels.data(), kernels::panels_size_f32(count, entry.k) * sizeof(float));
+      } else {
+        file.write(dense.data(), static_cast<std::size_t>(count) * k * sizeof(float));
+      }
     }
   }
 }

@@ -127,6 +127,11 @@ void CheckpointWeights::load(const std::string& name, std::int64_t first, std::i
   }
 }
 
+bool CheckpointWeights::same(const std::string& a, const std::string& b) const {
+  const Tensor *first = checkpoint_.find(a), *second = checkpoint_.find(b);
+  return first != nullptr && second != nullptr && same_contents(*first, *second);
+}
+
 std::string CheckpointWeights::tie(const std::vector<std::string>& names) {
   std::string first;
   const Tensor* kept = nullptr;

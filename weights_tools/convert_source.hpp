@@ -42,6 +42,9 @@ class CheckpointWeights : public WeightSource {
   /// Throws when there is no such tensor, or it has another number of dimensions.
   Shape shape(const std::string& name, std::size_t rank) const;
 
+  /// Both are there, with the same values.
+  bool same(const std::string& a, const std::string& b) const;
+
   /// Names of one parameter: those that are there must hold the same values. Gives the first of them.
   std::string tie(const std::vector<std::string>& names);
 

@@ -4,6 +4,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "bert_session.hpp"
 #include "file_error.hpp"
 #include "session.hpp"
 
@@ -25,7 +26,8 @@ struct Architecture {
   const char* name;  ///< general.architecture
   std::unique_ptr<ModelSession> (*open)(const ModelBytes&, const std::string& isa, int threads);
 };
-constexpr Architecture kArchitectures[] = {{"hitut", make<HitutSession>}};
+constexpr Architecture kArchitectures[] = {{"hitut", make<HitutSession>},
+                                           {"bert", make<BertSession>}};
 
 std::unique_ptr<ModelSession> open_source(const ModelBytes& source, const std::string& isa,
                                           int threads) {

@@ -39,6 +39,9 @@ bool matches(std::string_view pattern, std::string_view text) {
   return !text.empty() && pattern[0] == text[0] && matches(pattern.substr(1), text.substr(1));
 }
 
+/// A path without its folders.
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
 /// How far an output may lie from the recorded one: factor × the error that the original code itself showed in
 /// float32 against float64, at least 1e-6.
 class Bounds {
@@ -52,11 +55,12 @@ class Bounds {
   }
 
   std::optional<double> of(const std::string& golden_path, const std::string& output) const {
-    const std::string file = golden_path.substr(golden_path.find_last_of('/') + 1);
+    const std::string file = file_name(golden_path);
     const auto cases = config_.find("cases");
     if (cases != config_.end() && cases->is_array()) {
       for (const Json& entry : *cases) {
-        if (!entry.is_object() || entry.value("file", Json()) != Json(file)) continue;
+        if (!entry.is_object() || !entry.contains("file") || !entry["file"].is_string()) continue;
+        if (file_name(entry["file"].get<std::string>()) != file) continue;
         if (const auto error = recorded(entry, output)) return bound(*error);
       }
     }

@@ -5,5 +5,6 @@
 #include <kinglet/backend/cpu.hpp>
 #include <kinglet/io/model_file.hpp>
 #include <kinglet/io/wordpiece.hpp>
+#include <kinglet/models/bert.hpp>
 #include <kinglet/models/hitut.hpp>
 #include <kinglet/models/hitut_agent.hpp>

@@ -85,6 +85,19 @@ class Binder {
     return w;
   }
 
+  /// blk.<l>.*; h: the width, bias: of the attention's matrices.
+  EncoderLayer encoder_layer(int l, int h, int inner, float eps, Bias bias) noexcept {
+    const auto name = [l](const char* part) { return Name("blk.").append(l).append(part); };
+    EncoderLayer w;
+    w.qkv = linear(name(".attn_qkv").view(), h, h, bias, 3);
+    w.attn_output = linear(name(".attn_output").view(), h, h, bias);
+    w.attn_norm = norm(name(".attn_output_norm").view(), h, eps);
+    w.ffn_up = linear(name(".ffn_up").view(), inner, h);
+    w.ffn_down = linear(name(".ffn_down").view(), h, inner);
+    w.ffn_norm = norm(name(".layer_output_norm").view(), h, eps);
+    return w;
+  }
+
   /// name.weight f32 [rows][n], or s8 with name.weight_scale f32 [rows].
   Table table(std::string_view name, int rows, int n) noexcept {
     const Name weight = Name(name).append(".weight");
@@ -201,6 +214,16 @@ class ConfigReader {
   std::string_view string(std::string_view key) noexcept {
     const Result<std::string_view> value = file_.string(key);
     return take(value.status()) ? *value : std::string_view{};
+  }
+
+  Activation activation(std::string_view key) noexcept {
+    const std::string_view name = string(key);
+    if (name == "gelu") return Activation::gelu_erf;
+    if (name == "gelu_tanh") return Activation::gelu_tanh;
+    if (name == "relu") return Activation::relu;
+    if (name == "tanh") return Activation::tanh;
+    take(Status(Code::unsupported, "unknown activation", Status::kNowhere, key));
+    return Activation::none;
   }
 
   /// Keeps the first fault.

@@ -92,7 +92,7 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   c.projected_inputs = encoder == "scratch";
   c.mapped_embeddings = encoder == "albert";
 
-  const std::string_view activation = read.string("hitut.activation");
+  c.activation = read.activation("hitut.activation");
   const std::string_view head_position = read.string("hitut.pred_head_pos");
   const auto count = [&](std::string_view key) {
     const auto ids = file.array(key);
@@ -108,15 +108,6 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   c.object_count = count("hitut.objects");
   if (!read.status().ok()) return read.status();
 
-  if (activation == "gelu") {
-    c.activation = Activation::gelu_erf;
-  } else if (activation == "gelu_tanh") {
-    c.activation = Activation::gelu_tanh;
-  } else if (activation == "relu") {
-    c.activation = Activation::relu;
-  } else {
-    return Status(Code::unsupported, "unknown activation", Status::kNowhere, "hitut.activation");
-  }
   if (head_position != "cls" && head_position != "sep") {
     return Status(Code::unsupported, "must be 'cls' or 'sep'", Status::kNowhere,
                   "hitut.pred_head_pos");
@@ -179,14 +170,7 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
 
   const auto bias = c.projected_inputs ? Binder::Bias::none : Binder::Bias::required;
   for (int l = 0; l < c.stored_layers; ++l) {
-    const auto name = [l](const char* part) { return Name("blk.").append(l).append(part); };
-    EncoderLayer& layer = w.layers[l];
-    layer.qkv = b.linear(name(".attn_qkv").view(), h, h, bias, 3);
-    layer.attn_output = b.linear(name(".attn_output").view(), h, h, bias);
-    layer.attn_norm = b.norm(name(".attn_output_norm").view(), h, c.norm_eps);
-    layer.ffn_up = b.linear(name(".ffn_up").view(), c.inner, h);
-    layer.ffn_down = b.linear(name(".ffn_down").view(), h, c.inner);
-    layer.ffn_norm = b.norm(name(".layer_output_norm").view(), h, c.norm_eps);
+    w.layers[l] = b.encoder_layer(l, h, c.inner, c.norm_eps, bias);
   }
   for (int l = c.stored_layers; l < c.layers; ++l) w.layers[l] = w.layers[0];
   // The last layer's probabilities are an output.
