@@ -12,6 +12,7 @@ void add_inspect(CLI::App& app);
 void add_export(CLI::App& app);
 void add_diff(CLI::App& app);
 void add_plan(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_verify(CLI::App& app);
 
 }  // namespace kinglet::tools

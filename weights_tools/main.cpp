@@ -7,7 +7,8 @@
 
 int main(int argc, char** argv) {
   using namespace kinglet::tools;
-  CLI::App app("Converts, inspects, compares and checks model files.", "kinglet-weights");
+  CLI::App app("Converts, quantises, inspects, compares and checks model files.",
+               "kinglet-weights");
   app.require_subcommand(1);
   app.set_version_flag("--version", [] { return version_text("kinglet-weights"); });
   add_convert(app);
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   add_export(app);
   add_diff(app);
   add_plan(app);
+  add_quantize(app);
   add_verify(app);
   try {
     app.parse(argc, argv);

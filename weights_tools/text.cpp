@@ -54,4 +54,14 @@ void append_utf8(std::string& text, std::uint32_t point) {
   tail(0);
 }
 
+bool matches_wildcard(std::string_view pattern, std::string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == '*') {
+    return matches_wildcard(pattern.substr(1), text) ||
+           (!text.empty() && matches_wildcard(pattern, text.substr(1)));
+  }
+  return !text.empty() && pattern[0] == text[0] &&
+         matches_wildcard(pattern.substr(1), text.substr(1));
+}
+
 }  // namespace kinglet::tools

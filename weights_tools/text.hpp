@@ -18,4 +18,7 @@ std::string quoted(std::string_view name, std::size_t limit = 120);
 /// Adds a code point, which must be below 2^21.
 void append_utf8(std::string& text, std::uint32_t point);
 
+/// Whether a name fits a pattern, in which * stands for any text.
+bool matches_wildcard(std::string_view pattern, std::string_view text);
+
 }  // namespace kinglet::tools

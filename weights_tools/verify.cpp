@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "model_session.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -29,15 +30,6 @@ struct Options {
   int threads = 1;
   std::vector<std::string> allow_missing;
 };
-
-/// `*` stands for any text.
-bool matches(std::string_view pattern, std::string_view text) {
-  if (pattern.empty()) return text.empty();
-  if (pattern[0] == '*') {
-    return matches(pattern.substr(1), text) || (!text.empty() && matches(pattern, text.substr(1)));
-  }
-  return !text.empty() && pattern[0] == text[0] && matches(pattern.substr(1), text.substr(1));
-}
 
 /// A path without its folders.
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
@@ -186,7 +178,8 @@ int verify(ModelSession& session, const std::string& path, const Bounds& bounds,
     const std::string name = tensor.name.substr(4);
     if (got == nullptr) {
       bool allowed = false;
-      for (const std::string& pattern : options.allow_missing) allowed |= matches(pattern, name);
+      for (const std::string& pattern : options.allow_missing)
+        allowed |= matches_wildcard(pattern, name);
       std::printf("  %-4s %-38s %-16s the model does not produce it%s\n", allowed ? "skip" : "FAIL",
                   name.c_str(), shape_text(wanted.shape).c_str(),
                   allowed ? ", allowed to be missing" : "");

@@ -1,0 +1,108 @@
+#include "channel_watch.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace kinglet::tools {
+namespace {
+
+/// Columns first … first + n − 1 of rows of x.
+void add_rows(ChannelStats& stats, std::size_t first, int rows, int n, const float* x, int ld) {
+  constexpr float kFar = std::numeric_limits<float>::infinity();
+  const std::size_t end = first + static_cast<std::size_t>(n);
+  if (stats.sum.size() < end) {
+    stats.sum.resize(end, 0.0);
+    stats.low.resize(end, kFar);
+    stats.high.resize(end, -kFar);
+    stats.rows.resize(end, 0);
+  }
+  for (std::size_t i = first; i < end; ++i) stats.rows[i] += rows;
+  for (int r = 0; r < rows; ++r, x += ld) {
+    for (std::size_t i = first; i < end; ++i) {
+      const float value = x[i - first];
+      stats.sum[i] += static_cast<double>(value);
+      stats.low[i] = std::min(stats.low[i], value);
+      stats.high[i] = std::max(stats.high[i], value);
+    }
+  }
+}
+
+const ChannelStats* find_in(const std::map<std::string, ChannelStats>& all,
+                            const std::string& name) {
+  const auto at = all.find(name);
+  return at != all.end() ? &at->second : nullptr;
+}
+
+}  // namespace
+
+ChannelWatch* ChannelWatch::active = nullptr;
+
+ChannelWatch::ChannelWatch(ModelSession& session)
+    : session_(session), plain_(kernels_named(session.isa())), watched_(plain_) {
+  constexpr std::string_view kEnd = ".weight";
+  session.file().for_each_tensor([&](const TensorInfo& tensor) {
+    const std::string_view name = tensor.name;
+    if (name.size() <= kEnd.size() || name.substr(name.size() - kEnd.size()) != kEnd) return;
+    weights_.push_back({std::string(name.substr(0, name.size() - kEnd.size())), tensor.data,
+                        tensor.data + tensor.nbytes});
+  });
+  std::sort(weights_.begin(), weights_.end(),
+            [](const Weight& a, const Weight& b) { return a.begin < b.begin; });
+  watched_.layer_norm_f32 = norm;
+  watched_.layer_norm_s8 = norm_s8;
+  watched_.gemm_f32 = product;
+  active = this;
+  session.use(watched_);
+}
+
+ChannelWatch::~ChannelWatch() {
+  session_.use(plain_);
+  active = nullptr;
+}
+
+const ChannelStats* ChannelWatch::outputs(const std::string& name) const {
+  return find_in(outputs_, name);
+}
+
+const ChannelStats* ChannelWatch::inputs(const std::string& name) const {
+  return find_in(inputs_, name);
+}
+
+const ChannelWatch::Weight* ChannelWatch::find(const void* data) const {
+  const auto* at = static_cast<const unsigned char*>(data);
+  const auto after =
+      std::upper_bound(weights_.begin(), weights_.end(), at,
+                       [](const unsigned char* p, const Weight& w) { return p < w.begin; });
+  if (after == weights_.begin() || at >= (after - 1)->end) return nullptr;
+  return &*(after - 1);
+}
+
+void ChannelWatch::norm(int rows, int n, const float* x, int ldx, const float* gamma,
+                        const float* beta, float eps, float* y, int ldy) noexcept {
+  active->plain_.layer_norm_f32(rows, n, x, ldx, gamma, beta, eps, y, ldy);
+  if (const Weight* w = active->find(gamma))
+    add_rows(active->outputs_[w->name], 0, rows, n, y, ldy);
+}
+
+void ChannelWatch::norm_s8(int rows, int n, const float* x, int ldx, const float* gamma,
+                           const float* beta, float eps, float* y, int ldy,
+                           const kernels::QuantizedRows& q) noexcept {
+  active->plain_.layer_norm_s8(rows, n, x, ldx, gamma, beta, eps, y, ldy, q);
+  if (const Weight* w = active->find(gamma))
+    add_rows(active->outputs_[w->name], 0, rows, n, y, ldy);
+}
+
+void ChannelWatch::product(int m, int n, int k, const float* a, int lda, const float* weight,
+                           const kernels::Epilogue& epilogue, float* c, int ldc) noexcept {
+  const Weight* w = active->find(weight);
+  const std::size_t first =
+      w == nullptr ? 0
+                   : static_cast<std::size_t>(weight - reinterpret_cast<const float*>(w->begin)) /
+                         static_cast<std::size_t>(k);
+  // Before c is written: it may be where a was.
+  if (w != nullptr && first == 0) add_rows(active->inputs_[w->name], 0, m, k, a, lda);
+  active->plain_.gemm_f32(m, n, k, a, lda, weight, epilogue, c, ldc);
+  if (w != nullptr) add_rows(active->outputs_[w->name], first, m, n, c, ldc);
+}
+
+}  // namespace kinglet::tools

@@ -1,0 +1,66 @@
+#pragma once
+// ChannelWatch: what the channels of a model's activations look like over samples. It stands between
+// the backend and the kernels, so it needs to know nothing of the architecture.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model_session.hpp"
+
+namespace kinglet::tools {
+
+/// Of each channel over all rows that were seen; channels without a row have none at all.
+struct ChannelStats {
+  std::vector<double> sum;
+  std::vector<float> low, high;
+  std::vector<std::int64_t> rows;
+
+  double mean(std::size_t i) const { return sum[i] / static_cast<double>(rows[i]); }
+  double middle(std::size_t i) const {
+    return (static_cast<double>(low[i]) + static_cast<double>(high[i])) / 2;
+  }
+};
+
+/// Replaces the kernels of a session of one thread until it is gone. One at a time.
+class ChannelWatch {
+ public:
+  explicit ChannelWatch(ModelSession& session);
+  ~ChannelWatch();
+  ChannelWatch(const ChannelWatch&) = delete;
+  ChannelWatch& operator=(const ChannelWatch&) = delete;
+
+  /// Rows that the norm "X" or the f32 product "X" gave, channels of a product padded as its bias is; null
+  /// when there were none.
+  const ChannelStats* outputs(const std::string& name) const;
+  /// Rows that the f32 product "X" read.
+  const ChannelStats* inputs(const std::string& name) const;
+
+ private:
+  struct Weight {
+    std::string name;
+    const unsigned char* begin;
+    const unsigned char* end;
+  };
+  using Kernels = kernels::Kernels<isa::runtime>;
+
+  static void norm(int rows, int n, const float* x, int ldx, const float* gamma, const float* beta,
+                   float eps, float* y, int ldy) noexcept;
+  static void norm_s8(int rows, int n, const float* x, int ldx, const float* gamma,
+                      const float* beta, float eps, float* y, int ldy,
+                      const kernels::QuantizedRows& q) noexcept;
+  static void product(int m, int n, int k, const float* a, int lda, const float* w,
+                      const kernels::Epilogue& epilogue, float* c, int ldc) noexcept;
+
+  const Weight* find(const void* data) const;
+
+  static ChannelWatch* active;
+  ModelSession& session_;
+  const Kernels& plain_;
+  Kernels watched_;
+  std::vector<Weight> weights_;  // by address
+  std::map<std::string, ChannelStats> outputs_, inputs_;
+};
+
+}  // namespace kinglet::tools
