@@ -43,7 +43,7 @@ class Binder {
 
   const Status& status() const noexcept { return status_; }
 
-  enum class Bias : std::uint8_t { none, required };
+  enum class Bias : std::uint8_t { none, optional, required };
 
   /// `parts` matrices of n × k, each padded to whole panels; the view covers all of them. Stored as
   ///   name.weight  f32 [parts·ceil(n/16)][k][16], or
@@ -70,8 +70,9 @@ class Binder {
     } else {
       w.weight = numbers<float>(weight.view(), {panels, k, kPanel});
     }
-    if (bias == Bias::required) {
-      w.bias = numbers<float>(Name(name).append(".bias").view(), outputs);
+    const Name bias_name = Name(name).append(".bias");
+    if (bias == Bias::required || (bias == Bias::optional && file_.tensor(bias_name.view()).ok())) {
+      w.bias = numbers<float>(bias_name.view(), outputs);
     }
     return w;
   }

@@ -168,7 +168,8 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
     w.posture_norm = b.norm("posture_norm", h, c.posture_eps);
   }
 
-  const auto bias = c.projected_inputs ? Binder::Bias::none : Binder::Bias::required;
+  // The scratch encoder has no biases here, unless quantize moved constants into them.
+  const auto bias = c.projected_inputs ? Binder::Bias::optional : Binder::Bias::required;
   for (int l = 0; l < c.stored_layers; ++l) {
     w.layers[l] = b.encoder_layer(l, h, c.inner, c.norm_eps, bias);
   }
