@@ -176,13 +176,14 @@ void embed(B& be, const Config& c, const Weights& w, const Input& in, const Pack
   be.embed(w.words, ids, tokens);
   be.embed(w.positions, positions, tokens, true);
   if (c.types > 0) be.embed(w.types, types, tokens, true);
+  const Linear& first = w.layers[c.stored_of[0]].qkv;
   if (c.mapped_embeddings) {
     be.layer_norm(w.input_norm, tokens, tokens);
     look(Trace::Stage::embeddings, 0, tokens, rows);
     be.linear(w.embedding_to_hidden, tokens, x.x);
-    be.quantize(x);
+    be.quantize(x.read_by(first));
   } else {
-    be.layer_norm(w.input_norm, tokens, x);
+    be.layer_norm(w.input_norm, tokens, x.read_by(first));
   }
 }
 
@@ -196,7 +197,7 @@ void show_attention(B& be, const Config& c, const EncoderLayer& w, const Packing
   const Matrix qkv = arena.matrix(rows.rows, 3 * part).cols_at(0, 2 * part + h);
   const Matrix context = arena.matrix(rows.rows, d);
   Probs probs{arena.matrix(rows.rows, rows.longest_live)};
-  be.linear(w.qkv, x, qkv);
+  be.linear(w.qkv, x.read_by(w.qkv), qkv);
   for (int head = 0; head < c.heads; ++head) {
     const int first = head * d;
     be.attention(qkv.cols_at(first, d), qkv.cols_at(part + first, d),
@@ -213,7 +214,8 @@ void run_layer(B& be, const Config& c, const Weights& w, const Packing& rows, co
   const EncoderLayer& weights = w.layers[c.stored_of[layer]];
   look(Trace::Stage::hidden, layer, x.x, rows);
   if (look.trace && look.trace->attention) show_attention(be, c, weights, rows, x, layer, look);
-  encoder_layer(be, weights, c.heads, attention_scale(c), c.activation, rows, x);
+  const Linear next = layer + 1 < c.layers ? w.layers[c.stored_of[layer + 1]].qkv : Linear{};
+  encoder_layer(be, weights, c.heads, attention_scale(c), c.activation, rows, x, next);
 }
 
 /// f(first row, rows, first place among batch·seq) for packed rows that stay together.
