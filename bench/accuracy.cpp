@@ -1,7 +1,5 @@
-// kinglet-bench accuracy: the share of right answers of a HiTUT model on an evaluation set.
-//
-// The set holds, for each task T in high, low_mani, low_navi, inputs as HitutRows reads them and the
-// labels T.actype_label, T.arg_label, T.mask_label (−1 = not asked).
+// kinglet-bench accuracy: how right models are over examples, and what each costs, in one table. The
+// first model is the reference.
 
 #include <unistd.h>
 
@@ -13,12 +11,11 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <typeinfo>
 
-#include "checkpoint.hpp"
 #include "commands.hpp"
+#include "evaluation.hpp"
 #include "file_error.hpp"
-#include "hitut_samples.hpp"
-#include "session.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -27,73 +24,60 @@ using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 struct Options {
-  std::string model;
-  std::string set;
+  std::vector<std::string> files;  // models, then the set
   std::string recorded;
   std::string isa;
   int threads = 1;
   int batch = 1;
   int within = -1;
+  double max_drop = -1;
   bool json = false;
 };
 
-struct Metric {
-  const char* name;
-  int right = 0;
-  int asked = 0;
+struct Variant {
+  std::unique_ptr<ModelSession> session;
+  std::unique_ptr<Evaluation> evaluation;
+  std::size_t scratch_bytes = 0;
+  double seconds = 0;
+  int examples = 0;
+  std::vector<Score> scores;
 
-  void add(int label, const float* logits, int n) {
-    if (label < 0) return;
-    ++asked;
-    right += std::max_element(logits, logits + n) - logits == label ? 1 : 0;
+  double ms_per_example() const { return seconds * 1e3 / examples; }
+};
+
+Variant open_variant(const std::string& path, const Checkpoint& set, const Options& options) {
+  Variant variant;
+  variant.session = open_model(path, options.isa, options.threads);
+  variant.evaluation = evaluate_labels(*variant.session, set, options.batch);
+  if (variant.evaluation == nullptr) variant.evaluation = evaluate_outputs(*variant.session, set);
+  for (const NamedPlan& named : variant.session->plans(options.batch, 0, false)) {
+    variant.scratch_bytes = std::max(variant.scratch_bytes, named.plan.scratch_bytes);
   }
-  double share() const { return static_cast<double>(right) / asked; }
-};
+  return variant;
+}
 
-struct TaskResult {
-  const char* task;
-  int rows;
-  double seconds;
-  std::vector<Metric> metrics;
-};
-
-TaskResult evaluate(HitutSession& session, const Samples& set, const HitutTask& task, int batch) {
-  const hitut::Config& c = session.config();
-  const HitutRows rows(set, c, task.task);
-  const int count = rows.count();
-  const auto type_label = set.numbers<int>("actype_label", count);
-  const auto arg_label = set.numbers<int>("arg_label", count);
-  const auto mask_label = set.numbers<int>("mask_label", count);
-
-  const int types = hitut::type_count(c, task.task);
-  HitutLogits logits(c, task.task, batch);
-  Metric type{"type"}, arg{"arg"}, slot{"mask"};
+/// The models take turns, so that what else the machine does hits all of them.
+void run_in_turns(std::vector<Variant>& variants, int steps) {
+  constexpr int kTurn = 32;
   const bool progress = isatty(STDERR_FILENO) != 0;
-  const auto begin = Clock::now();
-  for (int row = 0; row < count; row += batch) {
-    const int now = std::min(batch, count - row);
-    session.forward(rows.slice(row, now), logits.at(0));
-    for (int b = 0; b < now; ++b) {
-      const auto at = static_cast<std::size_t>(row + b);
-      type.add(type_label[at], logits.type.data() + b * types, types);
-      arg.add(arg_label[at], logits.arg.data() + b * c.object_count, c.object_count);
-      if (hitut::has_mask(task.task))
-        slot.add(mask_label[at], logits.mask.data() + b * c.vision, c.vision);
+  for (int first = 0; first < steps; first += kTurn) {
+    for (Variant& variant : variants) {
+      const auto begin = Clock::now();
+      for (int step = first; step < std::min(steps, first + kTurn); ++step) {
+        variant.examples += variant.evaluation->run(step);
+      }
+      variant.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     }
-    if (progress) std::fprintf(stderr, "\r%s %d/%d ", task.name, row + now, count);
+    if (progress) std::fprintf(stderr, "\r%d/%d ", std::min(steps, first + kTurn), steps);
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (progress) std::fprintf(stderr, "\r\033[K");
-  TaskResult result{task.name, count, seconds, {}};
-  for (const Metric& metric : {type, arg, slot}) {
-    if (metric.asked > 0) result.metrics.push_back(metric);
-  }
-  return result;
 }
 
 /// The fp32 accuracies recorded for this set's number of rows: metrics.json beside the trained models.
-Json recorded_accuracies(const std::string& path, int rows) {
+Json recorded_accuracies(const std::string& path, const std::vector<Score>& scores) {
   if (path.empty()) return Json::object();
+  // Every example has a label of its type.
+  const int rows = scores[0].asked;
   std::ifstream in(path);
   if (!in) throw FileError(path, "open", "cannot be read");
   const Json metrics = Json::parse(in, nullptr, false);
@@ -113,95 +97,199 @@ Json recorded_accuracies(const std::string& path, int rows) {
   return Json::object();
 }
 
-/// The share that was recorded for one metric, or a negative number.
-double recorded_share(const Json& recorded, const char* task, const char* metric) {
-  const Json of_task = recorded.value(task, Json::object());
-  return of_task.contains(metric) ? of_task[metric].get<double>() : -1;
+/// The share that was recorded for a score, or a negative number.
+double recorded_share(const Json& recorded, const Score& score) {
+  const Json of_task = recorded.value(score.group, Json::object());
+  return of_task.contains(score.name) ? of_task[score.name].get<double>() : -1;
+}
+
+double points(double value, double of_reference) { return 100 * (value - of_reference); }
+
+std::string text_of(const char* format, double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+/// The first column to the left, the others to the right.
+void print_table(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::size_t> widths;
+  for (const auto& line : lines) {
+    widths.resize(std::max(widths.size(), line.size()));
+    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], line[c].size());
+  }
+  for (const auto& line : lines) {
+    for (std::size_t c = 0; c < line.size(); ++c) {
+      const int width = static_cast<int>(widths[c]);
+      std::printf("  %*s", c == 0 ? -width : width, line[c].c_str());
+    }
+    std::printf("\n");
+  }
+}
+
+void print_variants(const std::vector<Variant>& variants, const Json& recorded) {
+  const std::vector<Score>& reference = variants[0].scores;
+  std::vector<std::vector<std::string>> lines = {
+      {"", "bytes", "MiB", "RAM MiB", "ms"}, {"", "", "", "", ""}, {"", "", "", "", ""}};
+  for (const Score& score : reference) {
+    lines[0].push_back(score.group);
+    lines[1].push_back(score.name);
+    lines[2].push_back(score.asked > 0 ? "of " + std::to_string(score.asked) : "");
+  }
+  for (const Variant& variant : variants) {
+    const std::size_t bytes = variant.session->file_bytes();
+    lines.push_back(
+        {file_name(variant.session->path()), std::to_string(bytes),
+         text_of("%.2f", static_cast<double>(bytes) / (1 << 20)),
+         text_of("%.2f", static_cast<double>(bytes + variant.scratch_bytes) / (1 << 20)),
+         text_of("%.3f", variant.ms_per_example())});
+    for (std::size_t i = 0; i < variant.scores.size(); ++i) {
+      std::string cell = text_of("%.4f", variant.scores[i].value);
+      if (&variant != &variants[0])
+        cell += text_of(" %+.2f", points(variant.scores[i].value, reference[i].value));
+      lines.back().push_back(cell);
+    }
+  }
+  if (!recorded.empty()) {
+    lines.push_back({"PyTorch fp32, recorded", "", "", "", ""});
+    for (const Score& score : reference) {
+      const double share = recorded_share(recorded, score);
+      lines.back().push_back(share < 0 ? "" : text_of("%.4f", share));
+    }
+  }
+  print_table(lines);
+  std::printf("\n  RAM: file and scratch; ms: an example%s\n",
+              variants.size() > 1 ? "; changes in points, of the first model" : "");
+  for (std::size_t v = 1; v < variants.size(); ++v) {
+    int asked = 0, agreed = 0;
+    for (const Score& score : variants[v].scores) asked += score.asked, agreed += score.agreed;
+    if (asked > 0) {
+      std::printf("  %s gives %d of %d answers as the first model does\n",
+                  file_name(variants[v].session->path()).c_str(), agreed, asked);
+    }
+  }
+}
+
+Json json_of(const Variant& variant, const Variant& reference, const Json& recorded) {
+  Json out;
+  out["model"] = variant.session->path();
+  out["file_bytes"] = variant.session->file_bytes();
+  out["scratch_bytes"] = variant.scratch_bytes;
+  out["ms_per_example"] = variant.ms_per_example();
+  out["examples_per_second"] = variant.examples / variant.seconds;
+  for (std::size_t i = 0; i < variant.scores.size(); ++i) {
+    const Score& score = variant.scores[i];
+    Json entry = {{"group", score.group},
+                  {"name", score.name},
+                  {"value", score.value},
+                  {"change_points", points(score.value, reference.scores[i].value)}};
+    if (score.asked > 0) {
+      entry["right"] = score.right;
+      entry["asked"] = score.asked;
+      entry["agreed"] = score.agreed;
+    }
+    const double share = recorded_share(recorded, score);
+    if (share >= 0) entry["recorded"] = share;
+    out["scores"].push_back(entry);
+  }
+  return out;
+}
+
+/// Says on stderr what is not good enough; true when nothing is.
+bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
+                 const Options& options) {
+  int compared = 0, bad = 0;
+  const auto complain = [&](const Variant& variant, const Score& score, const std::string& what) {
+    std::fprintf(stderr, "%s: %s %s: %s\n", variant.session->path().c_str(), score.group.c_str(),
+                 score.name.c_str(), what.c_str());
+    ++bad;
+  };
+  for (const Variant& variant : variants) {
+    for (std::size_t i = 0; i < variant.scores.size(); ++i) {
+      const Score& score = variant.scores[i];
+      const double change = points(score.value, variants[0].scores[i].value);
+      // NaN is a drop too; 1e-9 forgives the rounding of the shares.
+      if (options.max_drop >= 0 && !(change >= -options.max_drop - 1e-9)) {
+        complain(variant, score,
+                 text_of("%+.2f", change) + " points, allowed are " +
+                     text_of("%+.2f", -options.max_drop));
+      }
+      const double share = recorded_share(recorded, score);
+      if (options.within < 0 || share < 0) continue;
+      ++compared;
+      // Recorded shares have four digits: half of the last one may be added to the difference.
+      const double away = std::abs(score.right - share * score.asked);
+      if (away > options.within + 0.00005 * score.asked) {
+        complain(variant, score,
+                 text_of("%.0f", away) + " examples away from the recorded, allowed are " +
+                     std::to_string(options.within));
+      }
+    }
+  }
+  if (options.within >= 0 && compared == 0)
+    throw FileError(options.recorded, "accuracies", "none is recorded for this set");
+  return bad == 0;
 }
 
 void run(const Options& options) {
-  HitutSession session(options.model, options.isa, options.threads);
-  const Checkpoint set = read_checkpoint(options.set);
-  std::vector<TaskResult> results;
-  for (const HitutTask& task : kHitutTasks) {
-    const Samples rows(set, task.name);
-    if (rows.has("type_pos")) results.push_back(evaluate(session, rows, task, options.batch));
+  const std::string& path = options.files.back();
+  const Checkpoint set = read_checkpoint(path);
+  std::vector<Variant> variants;
+  for (std::size_t i = 0; i + 1 < options.files.size(); ++i) {
+    variants.push_back(open_variant(options.files[i], set, options));
+    if (typeid(*variants[i].evaluation) != typeid(*variants[0].evaluation))
+      throw FileError(options.files[i], path, "is judged otherwise than for the first model");
   }
-  if (results.empty())
-    throw FileError(options.set, "evaluation set", "holds no rows of a HiTUT task");
-  const Json recorded = recorded_accuracies(options.recorded, results[0].rows);
+  run_in_turns(variants, variants[0].evaluation->steps());
+  for (Variant& variant : variants) {
+    variant.scores = variant.evaluation->scores(*variants[0].evaluation);
+  }
+  if (variants[0].scores.empty())
+    throw FileError(path, "", "holds no labels, embeddings or logits for this model");
+  const Json recorded = recorded_accuracies(options.recorded, variants[0].scores);
 
-  Json out;
-  out["model"] = options.model;
-  out["set"] = options.set;
-  out["isa"] = session.isa();
-  out["threads"] = options.threads;
-  out["batch"] = options.batch;
-  int examples = 0, far = 0, compared = 0;
-  double seconds = 0;
-  for (const TaskResult& result : results) {
-    Json& task = out["tasks"][result.task];
-    task["rows"] = result.rows;
-    for (const Metric& metric : result.metrics) {
-      task[metric.name] = {
-          {"right", metric.right}, {"asked", metric.asked}, {"accuracy", metric.share()}};
-      const double share = recorded_share(recorded, result.task, metric.name);
-      if (share < 0) continue;
-      ++compared;
-      task[metric.name]["recorded"] = share;
-      // Recorded shares have four digits: half of the last one may be added to the difference.
-      const double away = std::abs(metric.right - share * metric.asked);
-      if (away > options.within + 0.00005 * metric.asked) ++far;
-    }
-    examples += result.rows;
-    seconds += result.seconds;
-  }
-  out["examples_per_second"] = examples / seconds;
-  const auto judge = [&] {
-    if (options.within < 0) return;
-    if (compared == 0)
-      throw FileError(options.recorded, "accuracies", "none is recorded for this set");
-    if (far > 0) throw CLI::RuntimeError(1);
-  };
+  const Variant& first = variants[0];
   if (options.json) {
-    std::printf("%s\n", out.dump(2).c_str());
-    return judge();
-  }
-  std::printf("%s on %s  (%s, %d thread%s, batch %d)\n\n", options.model.c_str(),
-              options.set.c_str(), session.isa(), options.threads, options.threads == 1 ? "" : "s",
-              options.batch);
-  std::printf("  %-10s %-5s %12s  %8s%s\n", "task", "head", "right/asked", "accuracy",
-              recorded.empty() ? "" : "  PyTorch fp32");
-  for (const TaskResult& result : results) {
-    for (const Metric& metric : result.metrics) {
-      char counts[32], beside[32] = "";
-      std::snprintf(counts, sizeof counts, "%d/%d", metric.right, metric.asked);
-      const double share = recorded_share(recorded, result.task, metric.name);
-      if (share >= 0) std::snprintf(beside, sizeof beside, "%14.4f", share);
-      std::printf("  %-10s %-5s %12s  %8.4f%s\n", result.task, metric.name, counts, metric.share(),
-                  beside);
+    Json out;
+    out["set"] = path;
+    out["isa"] = first.session->isa();
+    out["threads"] = options.threads;
+    out["batch"] = options.batch;
+    for (const Variant& variant : variants) {
+      out["models"].push_back(json_of(variant, first, recorded));
     }
+    std::printf("%s\n", out.dump(2).c_str());
+  } else {
+    std::printf("%s  (%s, %d thread%s, batch %d)\n\n", path.c_str(), first.session->isa(),
+                options.threads, options.threads == 1 ? "" : "s", options.batch);
+    print_variants(variants, recorded);
   }
-  std::printf("\n  %d examples, %.0f a second\n", examples, examples / seconds);
-  if (far > 0 && options.within >= 0) {
-    std::printf("  %d metric%s more than %d examples away from the recorded\n", far,
-                far == 1 ? " is" : "s are", options.within);
-  }
-  judge();
+  if (!good_enough(variants, recorded, options)) throw CLI::RuntimeError(1);
 }
 
 }  // namespace
 
 void add_accuracy(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("accuracy", "Right answers on an evaluation set");
-  command->add_option("model", options->model, "Model file (.gguf)")->required();
-  command->add_option("set", options->set, "Evaluation set (.safetensors)")->required();
+  CLI::App* command =
+      app.add_subcommand("accuracy", "How right models are, and what each costs, in one table");
+  command
+      ->add_option("files", options->files,
+                   "Model files (.gguf), the first is the reference; then the evaluation set or "
+                   "golden file (.safetensors)")
+      ->required()
+      ->expected(2, 64);
+  command
+      ->add_option("--max-drop", options->max_drop,
+                   "Fail when a model is worse than the first by more points")
+      ->check(CLI::Range(0.0, 100.0));
   command->add_option("--recorded", options->recorded,
                       "metrics.json whose fp32 accuracies are printed beside");
   command
       ->add_option("--within", options->within,
-                   "Fail when a metric is more examples away from the recorded")
+                   "Fail when an accuracy is more examples away from the recorded")
       ->check(CLI::Range(0, 1000000));
   command->add_option("--batch", options->batch, "Rows at once")->check(CLI::Range(1, 1024));
   command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));

@@ -38,6 +38,12 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
     COMMAND kinglet-bench accuracy "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors" --recorded
             "${small}/metrics.json" --within 2 --batch 4)
   kinglet_needs_small_model(programs.accuracy_small)
+  kinglet_add_test(
+    programs.bench_accuracy
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_accuracy.sh" $<TARGET_FILE:kinglet-bench>
+            $<TARGET_FILE:kinglet-weights> "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors"
+            "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/bench_accuracy")
+  kinglet_needs_small_model(programs.bench_accuracy)
 endif()
 
 if(TARGET hitut_agent)

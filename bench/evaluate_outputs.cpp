@@ -1,0 +1,145 @@
+// Outputs of a model over a sample file beside those of another, or beside the recorded ones.
+
+#include <algorithm>
+#include <cmath>
+
+#include "evaluation.hpp"
+#include "file_error.hpp"
+#include "samples.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// An output as rows of its last dimension.
+struct Rows {
+  explicit Rows(const Values& values)
+      : n(values.shape.empty() ? 1 : static_cast<std::size_t>(values.shape.back())),
+        count(n == 0 ? 0 : values.numbers.size() / n),
+        data(values.numbers.data()) {}
+
+  const double* row(std::size_t i) const { return data + i * n; }
+
+  std::size_t n, count;
+  const double* data;
+};
+
+double dot(const double* a, const double* b, std::size_t n) {
+  double sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+/// 0 where one of them is zero.
+double cosine(const double* a, const double* b, std::size_t n) {
+  const double lengths = std::sqrt(dot(a, a, n) * dot(b, b, n));
+  return lengths > 0 ? dot(a, b, n) / lengths : 0;
+}
+
+/// For each row the number of the row nearest to it.
+std::vector<std::size_t> neighbours(const Rows& rows) {
+  std::vector<std::size_t> nearest(rows.count);
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    double best = -2;
+    for (std::size_t j = 0; j < rows.count; ++j) {
+      const double near = i == j ? -2 : cosine(rows.row(i), rows.row(j), rows.n);
+      if (near > best) best = near, nearest[i] = j;
+    }
+  }
+  return nearest;
+}
+
+Score share(const std::string& group, const char* name, int right, std::size_t asked) {
+  const int count = static_cast<int>(asked);
+  return {group, name, static_cast<double>(right) / count, right, count, right};
+}
+
+void add_cosines(const std::string& name, const Rows& mine, const Rows& theirs,
+                 std::vector<Score>& out) {
+  double sum = 0, worst = 1;
+  for (std::size_t i = 0; i < mine.count; ++i) {
+    const double near = cosine(mine.row(i), theirs.row(i), mine.n);
+    sum += near;
+    // NaN is worse than anything.
+    if (!(near >= worst)) worst = near;
+  }
+  out.push_back({name, "mean cosine", sum / static_cast<double>(mine.count)});
+  out.push_back({name, "worst cosine", worst});
+  if (mine.count < 3) return;
+  const auto a = neighbours(mine), b = neighbours(theirs);
+  int same = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) same += a[i] == b[i] ? 1 : 0;
+  out.push_back(share(name, "same neighbour", same, a.size()));
+}
+
+void add_answers(const std::string& name, const Rows& mine, const Rows& theirs,
+                 std::vector<Score>& out) {
+  int same = 0;
+  const auto largest = [](const Rows& rows, std::size_t i) {
+    return std::max_element(rows.row(i), rows.row(i) + rows.n) - rows.row(i);
+  };
+  for (std::size_t i = 0; i < mine.count; ++i) same += largest(mine, i) == largest(theirs, i);
+  out.push_back(share(name, "same answer", same, mine.count));
+}
+
+class OutputEvaluation : public Evaluation {
+ public:
+  OutputEvaluation(ModelSession& session, const Checkpoint& set) : session_(session), set_(set) {}
+
+  // More than one, so that the models' times can be compared.
+  int steps() const override { return 3; }
+
+  int run(int) override {
+    outputs_ = session_.run_samples(set_, 0);
+    if (outputs_.empty() || outputs_[0].shape.empty())
+      throw FileError(set_.path, "samples", "give no output of this model");
+    return static_cast<int>(outputs_[0].shape[0]);
+  }
+
+  std::vector<Score> scores(const Evaluation& reference) const override {
+    const auto& other = dynamic_cast<const OutputEvaluation&>(reference);
+    std::vector<Score> all;
+    for (const Values& mine : outputs_) {
+      const Values theirs = &other == this ? recorded(mine) : other.output(mine);
+      const Rows a(mine), b(theirs);
+      if (mine.integer || a.n < 2 || a.count == 0) continue;
+      const std::string name = mine.name.substr(mine.name.find('.') + 1);
+      if (ends_with(name, "embedding")) {
+        add_cosines(name, a, b, all);
+      } else if (name.find("logits") != std::string::npos) {
+        add_answers(name, a, b, all);
+      }
+    }
+    return all;
+  }
+
+ private:
+  /// What the set records for an output, else the output.
+  Values recorded(const Values& mine) const {
+    const Tensor* tensor = set_.find(mine.name);
+    if (tensor == nullptr || tensor->shape != mine.shape) return mine;
+    return values_of(set_.path, *tensor);
+  }
+
+  const Values& output(const Values& like) const {
+    for (const Values& values : outputs_) {
+      if (values.name == like.name && values.shape == like.shape) return values;
+    }
+    throw FileError(session_.path(), like.name, "is no output of this model, or of another shape");
+  }
+
+  ModelSession& session_;
+  const Checkpoint& set_;
+  std::vector<Values> outputs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Evaluation> evaluate_outputs(ModelSession& session, const Checkpoint& set) {
+  return std::make_unique<OutputEvaluation>(session, set);
+}
+
+}  // namespace kinglet::tools
