@@ -1,0 +1,39 @@
+"""OpenVINO from plain ONNX operators. int8 is static: scales fixed by calibration, which saves work
+but needs it; a class apart."""
+PACKAGE = "openvino"
+
+
+def write(job):
+    from .onnx_graph import write_onnx
+
+    write_onnx(f"{job.folder}/fp32.onnx", job.encoder, fused=False)
+    if not job.int8:
+        return
+    from onnxruntime import quantization as q
+
+    class Reader(q.CalibrationDataReader):
+        feeds = iter([{"x": job.x[:1], "mask": job.mask[:1]}])
+
+        def get_next(self):
+            return next(self.feeds, None)
+
+    q.quantize_static(f"{job.folder}/fp32.onnx", f"{job.folder}/int8.onnx", Reader(),
+                      quant_format=q.QuantFormat.QDQ, per_channel=True,
+                      weight_type=q.QuantType.QInt8, activation_type=q.QuantType.QUInt8,
+                      op_types_to_quantize=["MatMul"],
+                      extra_options={"MatMulConstBOnly": True})
+
+
+def load(job):
+    import openvino as ov
+
+    config = {"INFERENCE_NUM_THREADS": str(job.threads), "PERFORMANCE_HINT": "LATENCY",
+              "INFERENCE_PRECISION_HINT": "f32"}  # without it: bfloat16 where the CPU has it
+    model = ov.Core().compile_model(f"{job.folder}/{job.precision}.onnx", "CPU", config)
+    request = model.create_infer_request()
+
+    def prepare(first):
+        feed = dict(zip(("x", "mask"), job.rows(first)))
+        return lambda: request.infer(feed)[0]
+
+    return prepare
