@@ -32,6 +32,7 @@ struct Options {
   int within = -1;
   double max_drop = -1;
   bool json = false;
+  bool answers = false;
 };
 
 struct Variant {
@@ -172,7 +173,7 @@ void print_variants(const std::vector<Variant>& variants, const Json& recorded) 
   }
 }
 
-Json json_of(const Variant& variant, const Variant& reference, const Json& recorded) {
+Json json_of(const Variant& variant, const Variant& reference, const Json& recorded, bool answers) {
   Json out;
   out["model"] = variant.session->path();
   out["file_bytes"] = variant.session->file_bytes();
@@ -192,6 +193,7 @@ Json json_of(const Variant& variant, const Variant& reference, const Json& recor
     }
     const double share = recorded_share(recorded, score);
     if (share >= 0) entry["recorded"] = share;
+    if (answers) entry["answers"] = score.answers;
     out["scores"].push_back(entry);
   }
   return out;
@@ -258,7 +260,7 @@ void run(const Options& options) {
     out["threads"] = options.threads;
     out["batch"] = options.batch;
     for (const Variant& variant : variants) {
-      out["models"].push_back(json_of(variant, first, recorded));
+      out["models"].push_back(json_of(variant, first, recorded, options.answers));
     }
     std::printf("%s\n", out.dump(2).c_str());
   } else {
@@ -294,7 +296,9 @@ void add_accuracy(CLI::App& app) {
   command->add_option("--batch", options->batch, "Rows at once")->check(CLI::Range(1, 1024));
   command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
   command->add_option("--isa", options->isa, "Instruction set; default: the best here");
-  command->add_flag("--json", options->json, "Print JSON");
+  auto* json = command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--answers", options->answers, "Print every answer too, row by row")
+      ->needs(json);
   command->callback([options] { run(*options); });
 }
 

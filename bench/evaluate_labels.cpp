@@ -92,6 +92,7 @@ class LabelEvaluation : public Evaluation {
         }
         if (score.asked == 0) continue;
         score.value = static_cast<double>(score.right) / score.asked;
+        score.answers = mine.given;
         all.push_back(score);
       }
     }

@@ -13,10 +13,11 @@ namespace kinglet::tools {
 struct Score {
   std::string group;  ///< the task, or the output
   std::string name;
-  double value;    ///< of 1: a share of right answers, or a cosine
-  int right = 0;   ///< value = right / asked, where it is a share
-  int asked = 0;   ///< 0 where it is none
-  int agreed = 0;  ///< of those asked, answered as the reference does
+  double value;                   ///< of 1: a share of right answers, or a cosine
+  int right = 0;                  ///< value = right / asked, where it is a share
+  int asked = 0;                  ///< 0 where it is none
+  int agreed = 0;                 ///< of those asked, answered as the reference does
+  std::vector<int> answers = {};  ///< of every row, asked or not; empty where there are none
 };
 
 /// One model's answers, collected step by step so that models can take turns.

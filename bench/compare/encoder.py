@@ -88,7 +88,7 @@ def read_safetensors(path):
     for name, entry in header.items():
         if entry["dtype"] == "F32":
             begin, end = entry["data_offsets"]
-            tensors[name] = np.frombuffer(data[begin:end], np.float32).reshape(entry["shape"])
+            tensors[name] = np.frombuffer(data[begin:end], np.float32).reshape(entry["shape"]).copy()
     return tensors, metadata
 
 
