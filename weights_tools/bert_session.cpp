@@ -32,7 +32,7 @@ struct Results {
     take(last_hidden, bert::kLastHidden, seq * c.hidden);
     take(pooled, bert::kPooled, c.hidden);
     take(classes, bert::kClasses, c.labels);
-    take(masked_lm, bert::kMaskedLm, places() * c.vocab);
+    take(masked_lm, bert::kMaskedLm, places() * c.lm_words);
     take(next_sentence, bert::kNextSentence, 2);
     take(sentence_order, bert::kSentenceOrder, 2);
     take(answer_start, bert::kAnswer, seq);
@@ -62,7 +62,7 @@ struct Results {
     add("last_hidden_state", last_hidden, {seq, c.hidden});
     add("pooler_output", pooled, {c.hidden});
     add("logits", classes, {c.labels});
-    add("prediction_logits", masked_lm, {places(), c.vocab});
+    add("prediction_logits", masked_lm, {places(), c.lm_words});
     add("seq_relationship_logits", next_sentence, {2});
     add("sop_logits", sentence_order, {2});
     add("start_logits", answer_start, {seq});
@@ -72,7 +72,7 @@ struct Results {
     const bool single = classes.empty() && (next_sentence.empty() || masked_lm.empty()) &&
                         (sentence_order.empty() || masked_lm.empty());
     if (!single) return out;
-    add("logits", masked_lm, {places(), c.vocab});
+    add("logits", masked_lm, {places(), c.lm_words});
     add("logits", next_sentence, {2});
     add("logits", sentence_order, {2});
     return out;

@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
   add_diff(app);
   add_plan(app);
   add_quantize(app);
+  add_keep_layers(app);
+  add_prune_vocab(app);
+  add_factorize(app);
   add_verify(app);
   try {
     app.parse(argc, argv);

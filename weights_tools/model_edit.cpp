@@ -12,7 +12,8 @@ namespace kinglet::tools {
 namespace {
 
 constexpr std::string_view kPanelKeys = "kinglet.panels.";
-constexpr std::array<const char*, 3> kBeside = {kScaleSuffix, kSumsSuffix, kNegativesSuffix};
+constexpr std::array<const char*, 4> kBeside = {kScaleSuffix, kSumsSuffix, kNegativesSuffix,
+                                                kSmoothSuffix};
 
 bool starts_with(std::string_view text, std::string_view start) noexcept {
   return text.substr(0, start.size()) == start;

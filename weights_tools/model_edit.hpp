@@ -128,6 +128,8 @@ class ModelEdit {
   std::vector<float> vector(std::string_view name) const;
   /// As many values in the form that the vector has.
   void put_vector(std::string_view name, const std::vector<float>& values);
+  /// A bias of one part, of any length.
+  void put_bias(std::string_view name, const std::vector<float>& values);
   void put_matrix(std::string_view name, const DenseMatrix& x);
   void put_table(std::string_view name, const DenseMatrix& x);
   void put_matrix_s8(std::string_view name, const RowsS8& x);

@@ -115,6 +115,13 @@ void ModelEdit::put_vector(std::string_view name, const std::vector<float>& valu
   put_tensor(std::move(fresh));
 }
 
+void ModelEdit::put_bias(std::string_view name, const std::vector<float>& values) {
+  const int n = static_cast<int>(values.size());
+  std::vector<float> padded = values;
+  padded.resize(panels_of(n) * kRows, 0.0f);
+  put_tensor(make_vectors(std::string(name), kGgufF32, 1, n, padded));
+}
+
 DenseMatrix ModelEdit::matrix(std::string_view name) const {
   const Tensor& stored = tensor(name);
   if (!stored.is_matrix()) fail(name, "is not a matrix of f32 or s8");
@@ -163,7 +170,7 @@ void ModelEdit::put_matrix(std::string_view name, const DenseMatrix& x) {
   Tensor fresh =
       make(name, kGgufF32, {size_of(x.parts) * panels_of(x.n), size_of(x.k), kRows}, panels);
   fresh.panels = panels_like(x.parts, x.n, x.k);
-  for (const char* suffix : {kScaleSuffix, kSumsSuffix, kNegativesSuffix})
+  for (const char* suffix : {kScaleSuffix, kSumsSuffix, kNegativesSuffix, kSmoothSuffix})
     remove_tensor(std::string(name) + suffix);
   put_tensor(std::move(fresh));
 }

@@ -25,6 +25,8 @@ inline constexpr std::uint64_t kMostRows = std::uint64_t{1} << 30;
 inline constexpr const char* kScaleSuffix = "_scale";
 inline constexpr const char* kSumsSuffix = "_sums";
 inline constexpr const char* kNegativesSuffix = "_negatives";
+/// And to its inputs, if there: factors of the columns of what it reads, [k].
+inline constexpr const char* kSmoothSuffix = "_smooth";
 
 using PanelList = std::map<std::string, Panels>;
 

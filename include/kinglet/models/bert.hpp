@@ -40,7 +40,7 @@ struct Output {
   float* last_hidden = nullptr;     ///< [batch][seq][hidden]
   float* pooled = nullptr;          ///< [batch][hidden]
   float* classes = nullptr;         ///< [batch][labels]
-  float* masked_lm = nullptr;       ///< [batch][seq or lm_each][vocab]
+  float* masked_lm = nullptr;       ///< [batch][seq or lm_each][lm_words]
   float* next_sentence = nullptr;   ///< [batch][2]: follows, does not
   float* sentence_order = nullptr;  ///< [batch][2]: in order, swapped
   float* answer_start = nullptr;    ///< [batch][seq]
@@ -173,7 +173,7 @@ void embed(B& be, const Config& c, const Weights& w, const Input& in, const Pack
       if (types != nullptr) types[r] = in.types != nullptr ? in.types[at] : 0;
     }
   }
-  be.embed(w.words, ids, tokens);
+  embed_words(be, w.words, ids, tokens);
   be.embed(w.positions, positions, tokens, true);
   if (c.types > 0) be.embed(w.types, types, tokens, true);
   const Linear& first = w.layers[c.stored_of[0]].qkv;
@@ -290,7 +290,7 @@ void masked_lm_head(B& be, const Config& c, const Weights& w, const Input& in, c
   const Matrix t = arena.matrix(x.rows, c.embedding);
   be.linear(w.lm_in, x, t, c.lm_activation);
   be.layer_norm(w.lm_norm, t, t);
-  const Matrix y{logits, chosen ? x.rows : in.batch * in.seq, c.vocab};
+  const Matrix y{logits, chosen ? x.rows : in.batch * in.seq, c.lm_words};
   if (chosen) return be.linear(w.lm_decoder, t, y);
   zero_left_out(be, rows, y);
   for_each_run(rows, [&](int row, int count, int place) {

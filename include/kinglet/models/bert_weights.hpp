@@ -39,7 +39,8 @@ struct Config {
   int layers, stored_layers;
   std::uint8_t stored_of[kMaxLayers];  ///< the stored layer that runs as layer i
   int heads, hidden, embedding, inner;
-  int vocab, position_rows, types;  ///< rows of the tables; types 0: added to the positions
+  int vocab, position_rows, types;  ///< ids that each may have; types 0: added to the positions
+  int lm_words;                     ///< that are predicted: the vocabulary, or what is kept of it
   int padding_id;
   int labels;  ///< classes of a sequence, 0 where there are none
   float norm_eps;
@@ -53,7 +54,8 @@ struct Config {
 };
 
 struct Weights {
-  Table words, positions, types;
+  Words words;
+  Table positions, types;
   Norm input_norm;
   Linear embedding_to_hidden;       ///< ALBERT only
   EncoderLayer layers[kMaxLayers];  ///< the stored ones
@@ -112,6 +114,15 @@ inline Result<Config> read_config(const ModelFile& file,
   c.sentence_order = file.tensor("sentence_order.weight").ok();
   c.answer = file.tensor("answer.weight").ok();
   c.classes_from_token = file.tensor("classes_in.weight").ok();
+  c.lm_words = c.vocab;
+  if (file.has("kinglet.vocab.kept")) {
+    const Result<GgufArray> kept = file.array("kinglet.vocab.kept");
+    if (!kept.ok() || kept->count() < 1 || kept->count() > static_cast<std::uint64_t>(c.vocab)) {
+      return Status(Code::mismatch, "is not a part of the vocabulary", Status::kNowhere,
+                    "kinglet.vocab.kept");
+    }
+    c.lm_words = static_cast<int>(kept->count());
+  }
   if (c.masked_lm) c.lm_activation = read.activation(key(".masked_lm.activation").view());
   if (c.classes_from_token) c.class_activation = read.activation(key(".classes.activation").view());
   if (!read.status().ok()) return read.status();
@@ -164,10 +175,11 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w,
   const int e = c.embedding, h = c.hidden;
   w = {};
   if (c.tied_lm) {
-    w.lm_decoder = b.linear("token_embd", c.vocab, e);
-    w.words = table_of_panels(w.lm_decoder);
+    w.lm_decoder = b.linear("token_embd", c.lm_words, e);
+    w.words.rows = table_of_panels(w.lm_decoder);
+    w.words.row_of = b.row_of(c.vocab, c.lm_words);
   } else {
-    w.words = b.table("token_embd", c.vocab, e);
+    w.words = b.words("token_embd", c.vocab, e);
   }
   w.positions = b.table("position_embd", c.position_rows, e);
   if (c.types > 0) w.types = b.table("token_types", c.types, e);
@@ -188,7 +200,7 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w,
   if (c.masked_lm) {
     w.lm_in = b.linear("masked_lm_in", e, h);
     w.lm_norm = b.norm("masked_lm_norm", e, c.norm_eps);
-    if (!c.tied_lm) w.lm_decoder = b.linear("masked_lm", c.vocab, e);
+    if (!c.tied_lm) w.lm_decoder = b.linear("masked_lm", c.lm_words, e);
   }
   if (c.next_sentence) w.next_sentence = b.linear("next_sentence", 2, h);
   if (c.sentence_order) w.sentence_order = b.linear("sentence_order", 2, h);

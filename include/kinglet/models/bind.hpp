@@ -7,6 +7,7 @@
 #include <cstring>
 #include <kinglet/backend/ops.hpp>
 #include <kinglet/blocks/encoder_layer.hpp>
+#include <kinglet/blocks/words.hpp>
 #include <kinglet/core/status.hpp>
 #include <kinglet/io/model_file.hpp>
 #include <string_view>
@@ -96,6 +97,42 @@ class Binder {
     w.ffn_up = linear(name(".ffn_up").view(), inner, h);
     w.ffn_down = linear(name(".ffn_down").view(), h, inner);
     w.ffn_norm = norm(name(".layer_output_norm").view(), h, eps);
+    return w;
+  }
+
+  /// kinglet.vocab.map, the row of each id, as in Words; null where the file has none. Every entry is
+  /// below `rows`.
+  const unsigned char* row_of(int ids, int rows) noexcept {
+    constexpr std::string_view kKey = "kinglet.vocab.map";
+    if (!status_.ok() || !file_.has(kKey)) return nullptr;
+    const Result<GgufArray> map = file_.array(kKey);
+    bool fits =
+        map.ok() && map->type() == GgufType::u32 && map->count() == static_cast<std::uint64_t>(ids);
+    for (std::uint64_t i = 0; fits && i < map->count(); ++i) {
+      fits = map->number(i).value_or(~std::uint64_t{0}) < static_cast<std::uint64_t>(rows);
+    }
+    if (!fits) fail<int>("does not map each id of the vocabulary to a row of the table", kKey);
+    return fits ? map->bytes().data() : nullptr;
+  }
+
+  /// name.weight, a table of `ids` rows of n; or of those that kinglet.vocab.map names, and of r
+  /// columns where name_factor.weight is a Linear from r to n.
+  Words words(std::string_view name, int ids, int n) noexcept {
+    const Name factor = Name(name).append("_factor");
+    const Result<TensorInfo> stored = file_.tensor(Name(name).append(".weight").view());
+    const auto length = [&](int dim, int most) {
+      const bool fits = stored.ok() && stored->shape[dim] <= static_cast<std::uint64_t>(most);
+      return fits ? static_cast<int>(stored->shape[dim]) : 0;
+    };
+    const int rows = file_.has("kinglet.vocab.map") ? length(0, ids) : ids;
+    Words w;
+    w.row_of = row_of(ids, rows);
+    int r = n;
+    if (file_.tensor(Name(factor).append(".weight").view()).ok()) {
+      r = length(1, 65536);
+      w.factor = linear(factor.view(), n, r, Bias::none);
+    }
+    w.rows = table(name, rows, r);
     return w;
   }
 

@@ -134,27 +134,29 @@ void embed_kind(B& be, const Config& c, const Weights& w, const Input& in, Kind 
   ArenaScope scope(be.arena());
   const int e = c.embedding;
   const Table features = table_of_rows({in.features, in.batch * c.vision, kFeatures});
-  const Table& table = kind == Kind::word ? w.words : w.actions;
+  const auto gather = [&](Matrix y) {
+    kind == Kind::word ? embed_words(be, w.words, ids, y) : be.embed(w.actions, ids, y);
+  };
   if (kind == Kind::cls || (kind == Kind::vision && in.vision == nullptr && ids != nullptr)) {
     be.zero(tokens);
   } else if (kind == Kind::vision && c.projected_inputs) {
     const Matrix joined = be.arena().matrix(tokens.rows, e + kFeatures);
-    be.embed(table, ids, joined.cols_at(0, e));
+    gather(joined.cols_at(0, e));
     be.embed(features, slots, joined.cols_at(e, kFeatures));
     project(be, w.vision_in, w.vision_norm, joined, tokens);
   } else if (kind == Kind::vision) {
     const Matrix seen = be.arena().matrix(tokens.rows, kFeatures);
     be.embed(features, slots, seen);
-    be.embed(table, ids, tokens);
+    gather(tokens);
     be.linear(w.vision_in, seen, tokens, Activation::none, tokens);
   } else if (c.projected_inputs) {
     const Matrix gathered = be.arena().matrix(tokens.rows, e);
-    be.embed(table, ids, gathered);
+    gather(gathered);
     const bool word = kind == Kind::word;
     project(be, word ? w.word_in : w.action_in, word ? w.word_norm : w.action_norm, gathered,
             tokens);
   } else {
-    be.embed(table, ids, tokens);
+    gather(tokens);
   }
 }
 

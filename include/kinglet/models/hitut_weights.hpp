@@ -26,7 +26,7 @@ struct Config {
   int layers, stored_layers;  ///< ALBERT stores one layer and runs it `layers` times
   int heads, hidden, embedding, inner;
   int seq, vision, language, history;  ///< S = 1 + V + L + A positions
-  int vocab, actions;                  ///< rows of the word and of the action table
+  int vocab, actions;                  ///< ids of words and of actions
   int high_count, low_count, object_count;
   float norm_eps, posture_eps, image_size;
   Activation activation;
@@ -40,7 +40,8 @@ struct Config {
 };
 
 struct Weights {
-  Table words, actions, positions;
+  Words words;
+  Table actions, positions;
   Norm input_norm;
   Linear embedding_to_hidden;  ///< ALBERT only
   Linear vision_in, word_in, action_in, past_in;
@@ -142,7 +143,7 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
   const int e = c.embedding, h = c.hidden;
   const int token = c.projected_inputs ? h : e;
   w = {};
-  w.words = b.table("token_embd", c.vocab, e);
+  w.words = b.words("token_embd", c.vocab, e);
   w.actions = b.table("action_embd", c.actions, e);
   w.positions = b.table("position_embd", c.seq, token);
   w.input_norm = b.norm("token_embd_norm", token, c.norm_eps);

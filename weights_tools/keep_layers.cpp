@@ -1,0 +1,166 @@
+// kinglet-weights keep-layers: some of a model's layers (Sanh et al. 2019, DistilBERT's start).
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "commands.hpp"
+#include "file_error.hpp"
+#include "rewrite.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr std::uint64_t kMostLayers = 4096;
+
+std::string joined(const std::vector<int>& numbers) {
+  std::string text;
+  for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
+  return text;
+}
+
+/// The stored layer that runs as each layer.
+std::vector<std::uint32_t> stored_order(const ModelEdit& edit, const std::string& arch) {
+  const std::uint64_t count = edit.number(arch + ".block_count");
+  const std::string stored_key = arch + ".stored_block_count", order_key = arch + ".block_order";
+  const std::uint64_t stored = edit.find_value(stored_key) ? edit.number(stored_key) : count;
+  const auto fail = [&](const char* what) {
+    throw FileError(edit.path(), tools::quoted(arch + ".block_count"), what);
+  };
+  if (count < 1 || count > kMostLayers || stored < 1 || stored > count)
+    fail("is no usable number of layers");
+  std::vector<std::uint32_t> order;
+  if (edit.find_value(order_key)) {
+    order = edit.numbers(order_key);
+  } else {
+    if (stored != 1 && stored != count) fail("does not say which layers run");
+    for (std::uint32_t i = 0; i < count; ++i) order.push_back(stored == 1 ? 0 : i);
+  }
+  if (order.size() != count) fail("is another number than the layers that run");
+  for (const std::uint32_t layer : order)
+    if (layer >= stored) fail("runs a layer that is not stored");
+  return order;
+}
+
+/// "blk.<number>.<rest>" → the number and the rest with its dot; −1 for other names.
+int block_of(const std::string& name, std::string& rest) {
+  constexpr std::string_view kStart = "blk.";
+  if (name.compare(0, kStart.size(), kStart) != 0) return -1;
+  std::size_t at = kStart.size();
+  int number = 0;
+  for (; at < name.size() && name[at] >= '0' && name[at] <= '9' && number < 100000; ++at)
+    number = number * 10 + (name[at] - '0');
+  if (at == kStart.size() || at == name.size() || name[at] != '.') return -1;
+  rest = name.substr(at);
+  return number;
+}
+
+struct Options {
+  std::string input, output, layers;
+};
+
+/// "0,2,4".
+std::vector<int> parsed(const std::string& text) {
+  std::vector<int> layers;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, ',');) {
+    if (part.empty() || part.size() > 4 ||
+        part.find_first_not_of("0123456789") != std::string::npos)
+      throw CLI::ValidationError("LAYERS", "must be numbers with commas between: 0,2,4");
+    layers.push_back(std::stoi(part));
+  }
+  return layers;
+}
+
+void run(const Options& options) {
+  const std::vector<int> chosen = parsed(options.layers);
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  const std::uint64_t layers = edit.number(edit.architecture() + ".block_count");
+  keep_layers(edit, chosen);
+  edit.save(options.output);
+  std::cout << printable(options.output, 1000) << ": " << chosen.size() << " of " << layers
+            << " layers, " << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before)
+            << '\n';
+}
+
+}  // namespace
+
+std::string bytes_text(std::uint64_t bytes) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%llu bytes (%.2f MiB)", static_cast<unsigned long long>(bytes),
+                static_cast<double>(bytes) / 1048576.0);
+  return text;
+}
+
+void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
+  const std::string& arch = edit.architecture();
+  const std::vector<std::uint32_t> order = stored_order(edit, arch);
+  std::map<std::uint32_t, std::uint32_t> new_run;  // by the old place in the run
+  std::vector<std::uint32_t> kept;                 // stored layers, in the new run
+  for (const int layer : layers) {
+    const auto run = static_cast<std::uint32_t>(layer);
+    if (layer < 0 || run >= order.size())
+      throw FileError(edit.path(), "layer " + std::to_string(layer),
+                      "the model has layers 0 to " + std::to_string(order.size() - 1));
+    if (!new_run.emplace(run, static_cast<std::uint32_t>(kept.size())).second)
+      throw FileError(edit.path(), "layer " + std::to_string(layer), "is asked for twice");
+    kept.push_back(order[run]);
+  }
+  if (kept.empty()) throw FileError(edit.path(), "layers", "none is to be kept");
+
+  std::map<std::uint32_t, std::uint32_t> new_stored;  // numbered as they first run
+  for (const std::uint32_t stored : kept)
+    new_stored.emplace(stored, static_cast<std::uint32_t>(new_stored.size()));
+  edit.rename_tensors([&](const std::string& name) -> std::string {
+    std::string rest;
+    const int block = block_of(name, rest);
+    if (block < 0) return name;
+    const auto found = new_stored.find(static_cast<std::uint32_t>(block));
+    return found != new_stored.end() ? "blk." + std::to_string(found->second) + rest : "";
+  });
+
+  edit.set_u32(arch + ".block_count", static_cast<std::uint32_t>(kept.size()));
+  if (edit.find_value(arch + ".stored_block_count"))
+    edit.set_u32(arch + ".stored_block_count", static_cast<std::uint32_t>(new_stored.size()));
+  if (edit.find_value(arch + ".block_order")) {
+    for (std::uint32_t& stored : kept) stored = new_stored.at(stored);
+    edit.set_u32s(arch + ".block_order", kept);
+  }
+  // Layers with attention in int8: HiTUT lists places in the run, and never the last, whose
+  // probabilities are an output; others list stored layers.
+  const std::string s8_key = arch + ".attention.s8_layers";
+  if (edit.find_value(s8_key)) {
+    const bool by_run = arch == "hitut";
+    std::vector<std::uint32_t> s8;
+    for (const std::uint32_t layer : edit.numbers(s8_key)) {
+      const auto& renumbered = by_run ? new_run : new_stored;
+      const auto found = renumbered.find(layer);
+      if (found == renumbered.end() || (by_run && found->second + 1 == kept.size())) continue;
+      s8.push_back(found->second);
+    }
+    std::sort(s8.begin(), s8.end());
+    if (s8.empty()) {
+      edit.remove_value(s8_key);
+    } else {
+      edit.set_u32s(s8_key, s8);
+    }
+  }
+  edit.add_step("keep-layers " + joined(layers));
+}
+
+void add_keep_layers(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "keep-layers", "Keep some of the layers; a model of shared layers (ALBERT) then runs fewer");
+  command->add_option("IN", options->input, "Model file (.gguf)")->required();
+  command->add_option("LAYERS", options->layers, "Layers in the order they will run: 0,2,4")
+      ->required();
+  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace kinglet::tools

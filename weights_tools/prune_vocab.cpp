@@ -1,0 +1,211 @@
+// kinglet-weights prune-vocab: only the words that occur.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "commands.hpp"
+#include "corpus.hpp"
+#include "file_error.hpp"
+#include "rewrite.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr const char* kMapKey = "kinglet.vocab.map";    // u32 [vocabulary]: id → row
+constexpr const char* kKeptKey = "kinglet.vocab.kept";  // u32 [rows]: what a masked LM predicts
+constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
+constexpr const char* kTable = "token_embd.weight";
+constexpr std::string_view kSpecialPieces[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
+                                               "<s>",   "</s>",  "<pad>", "<unk>", "<mask>"};
+
+using Rows = std::vector<std::uint32_t>;
+
+std::vector<std::string> pieces_of(const ModelEdit& edit) {
+  return edit.find_value(kTokensKey) ? edit.texts(kTokensKey) : std::vector<std::string>{};
+}
+
+std::uint32_t vocabulary_of(const ModelEdit& edit) {
+  const std::string key = edit.architecture() + ".vocab_size";
+  const std::uint64_t vocab = edit.number(key);
+  if (vocab < 1 || vocab > kMostRows)
+    throw FileError(edit.path(), tools::quoted(key), "is no usable number");
+  return static_cast<std::uint32_t>(vocab);
+}
+
+/// Rows of a weight that has one a word: a table, or a matrix, f32 or int8.
+int rows_of(const ModelEdit& edit, const std::string& name) {
+  const ModelEdit::Tensor& tensor = edit.tensor(name);
+  if (tensor.is_table()) return static_cast<int>(tensor.shape[0]);
+  if (tensor.is_matrix() && tensor.panels->parts == 1) return static_cast<int>(tensor.panels->n);
+  throw FileError(edit.path(), tools::quoted(name), "is neither a table nor a matrix of words");
+}
+
+/// X: DenseMatrix or RowsS8, whose scales stay as they are.
+template <class X>
+X chosen_rows(const X& x, const Rows& rows) {
+  X y = x;
+  y.n = static_cast<int>(rows.size());
+  y.values.clear();
+  const auto k = static_cast<std::ptrdiff_t>(x.k);
+  for (const std::uint32_t row : rows) {
+    const auto first = x.values.begin() + static_cast<std::ptrdiff_t>(row) * k;
+    y.values.insert(y.values.end(), first, first + k);
+  }
+  return y;
+}
+
+RowsS8 chosen_rows_s8(const RowsS8& x, const Rows& rows) {
+  RowsS8 y = chosen_rows(x, rows);
+  y.scale.clear();
+  for (const std::uint32_t row : rows) y.scale.push_back(x.scale[row]);
+  return y;
+}
+
+void keep_rows(ModelEdit& edit, const std::string& name, const Rows& rows) {
+  const ModelEdit::Tensor& tensor = edit.tensor(name);
+  const bool is_table = tensor.is_table();
+  if (tensor.is_s8()) {
+    const RowsS8 x = is_table ? edit.table_s8(name) : edit.matrix_s8(name);
+    const RowsS8 kept = chosen_rows_s8(x, rows);
+    is_table ? edit.put_table_s8(name, kept) : edit.put_matrix_s8(name, kept);
+  } else {
+    const DenseMatrix kept = chosen_rows(is_table ? edit.table(name) : edit.matrix(name), rows);
+    is_table ? edit.put_table(name, kept) : edit.put_matrix(name, kept);
+  }
+}
+
+/// A bias with a value a word.
+void keep_values(ModelEdit& edit, const std::string& name, std::size_t all, const Rows& rows) {
+  if (edit.find_tensor(name) == nullptr) return;
+  const std::vector<float> values = edit.vector(name);
+  if (values.size() != all)
+    throw FileError(edit.path(), tools::quoted(name), "has not a value a word");
+  std::vector<float> kept;
+  for (const std::uint32_t row : rows) kept.push_back(values[row]);
+  edit.put_bias(name, kept);
+}
+
+struct Options {
+  std::string input, output;
+  std::vector<std::string> corpus;
+  std::int64_t unknown = -1;
+};
+
+void run(const Options& options) {
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  const std::vector<std::string> pieces = pieces_of(edit);
+  Corpus corpus;
+  for (const std::string& path : options.corpus)
+    read_corpus(path, vocabulary_of(edit), pieces, corpus);
+  if (corpus.ids.empty()) throw FileError(options.corpus.front(), "corpus", "holds no words");
+  const PruneResult result =
+      prune_vocabulary(edit, {corpus.ids.begin(), corpus.ids.end()}, options.unknown);
+  edit.save(options.output);
+  if (corpus.unknown_pieces > 0)
+    std::cout << "note: " << corpus.unknown_pieces << " lines are no word pieces of the model\n";
+  if (!result.unknown_named)
+    std::cout << "note: the file names no unknown token; words that are left out get id "
+              << result.unknown << ", that of padding (--unknown chooses another)\n";
+  std::cout << printable(options.output, 1000) << ": " << result.rows << " of "
+            << result.rows_before << " words, " << bytes_text(edit.file_bytes()) << ", was "
+            << bytes_text(before) << '\n';
+}
+
+}  // namespace
+
+PruneResult prune_vocabulary(ModelEdit& edit, const std::vector<std::uint32_t>& ids,
+                             std::int64_t unknown) {
+  const std::uint32_t vocab = vocabulary_of(edit);
+  PruneResult result;
+  result.rows_before = static_cast<std::size_t>(rows_of(edit, kTable));
+  Rows row_of;  // before
+  if (edit.find_value(kMapKey)) {
+    row_of = edit.numbers(kMapKey);
+  } else {
+    for (std::uint32_t id = 0; id < vocab; ++id) row_of.push_back(id);
+  }
+  if (row_of.size() != vocab ||
+      *std::max_element(row_of.begin(), row_of.end()) + std::size_t{1} != result.rows_before)
+    throw FileError(edit.path(), tools::quoted(kTable),
+                    "has not a row for each word of the vocabulary");
+
+  std::set<std::uint32_t> kept_ids(ids.begin(), ids.end());
+  const auto special = [&](const char* key) -> std::int64_t {
+    const std::string full = std::string("tokenizer.ggml.") + key;
+    return edit.find_value(full) ? static_cast<std::int64_t>(edit.number(full)) : -1;
+  };
+  for (const char* key : {"unknown_token_id", "padding_token_id", "cls_token_id", "sep_token_id",
+                          "seperator_token_id", "mask_token_id", "bos_token_id", "eos_token_id"})
+    if (const std::int64_t id = special(key); id >= 0 && id < std::int64_t{vocab})
+      kept_ids.insert(static_cast<std::uint32_t>(id));
+  const std::vector<std::string> pieces = pieces_of(edit);
+  for (std::size_t i = 0; i < std::min<std::size_t>(pieces.size(), vocab); ++i)
+    if (std::find(std::begin(kSpecialPieces), std::end(kSpecialPieces), pieces[i]) !=
+        std::end(kSpecialPieces))
+      kept_ids.insert(static_cast<std::uint32_t>(i));
+
+  if (unknown < 0) unknown = special("unknown_token_id");
+  result.unknown_named = unknown >= 0;
+  if (unknown < 0) unknown = std::max<std::int64_t>(special("padding_token_id"), 0);
+  kept_ids.insert(static_cast<std::uint32_t>(unknown));
+  if (unknown >= std::int64_t{vocab} || *kept_ids.rbegin() >= vocab)
+    throw FileError(edit.path(), "prune-vocab", "an id to be kept is outside the vocabulary");
+  result.unknown = static_cast<std::uint32_t>(unknown);
+
+  // Rows stay in their order; an id whose row goes gets that of the unknown word.
+  std::set<std::uint32_t> kept_rows;
+  for (const std::uint32_t id : kept_ids) kept_rows.insert(row_of[id]);
+  const Rows rows(kept_rows.begin(), kept_rows.end());
+  const auto place = [&](std::uint32_t row) {
+    return static_cast<std::uint32_t>(std::lower_bound(rows.begin(), rows.end(), row) -
+                                      rows.begin());
+  };
+  Rows map(vocab);
+  for (std::uint32_t id = 0; id < vocab; ++id)
+    map[id] = place(kept_rows.count(row_of[id]) > 0 ? row_of[id] : row_of[result.unknown]);
+  result.rows = rows.size();
+
+  const bool tied = edit.tensor(kTable).is_matrix();
+  const bool decoder = edit.find_tensor("masked_lm.weight") != nullptr;
+  if (tied || decoder) {
+    Rows kept;
+    if (edit.find_value(kKeptKey)) kept = edit.numbers(kKeptKey);
+    if (!kept.empty() && kept.size() != result.rows_before)
+      throw FileError(edit.path(), tools::quoted(kKeptKey), "has not an id for each row");
+    Rows ids_of_rows;
+    for (const std::uint32_t row : rows) ids_of_rows.push_back(kept.empty() ? row : kept[row]);
+    edit.set_u32s(kKeptKey, ids_of_rows);
+    const std::string stem = decoder ? "masked_lm" : "token_embd";
+    if (decoder && rows_of(edit, "masked_lm.weight") != static_cast<int>(result.rows_before))
+      throw FileError(edit.path(), "\"masked_lm.weight\"", "has not a row a word");
+    keep_values(edit, stem + ".bias", result.rows_before, rows);
+    if (decoder) keep_rows(edit, "masked_lm.weight", rows);
+  }
+  keep_rows(edit, kTable, rows);
+  edit.set_u32s(kMapKey, map);
+  edit.add_step("prune-vocab " + std::to_string(result.rows) + " of " +
+                std::to_string(result.rows_before));
+  return result;
+}
+
+void add_prune_vocab(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "prune-vocab",
+      "Keep the words of a corpus; others become the unknown word. Callers keep using the old ids. "
+      "A masked LM then predicts the kept words only, in the order of kinglet.vocab.kept");
+  command->add_option("IN", options->input, "Model file (.gguf)")->required();
+  command
+      ->add_option("--corpus", options->corpus,
+                   "Golden files, evaluation sets, or texts: an id or a word piece a line")
+      ->required();
+  command->add_option("--unknown", options->unknown, "Id that stands for words that are left out")
+      ->check(CLI::Range(0, 1 << 30));
+  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace kinglet::tools
