@@ -12,6 +12,10 @@ foreach(config IN LISTS fixtures)
     programs.convert_verify.${name}
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/convert_verify.sh" "${run_weights_text}"
             "${fixture}" "${scratch}/${name}")
+  kinglet_add_test(
+    programs.make_small.${name}
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/make_small.sh" "${run_weights_text}"
+            "${fixture}" "${scratch}/small_${name}")
 endforeach()
 
 # The trained model that ships with the repository; later tests run it.

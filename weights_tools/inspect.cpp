@@ -55,13 +55,14 @@ void for_each_gguf_value(const Checkpoint& checkpoint, F f) {
 }
 
 void print_values(std::ostream& out, const Checkpoint& checkpoint) {
-  constexpr std::size_t kLongest = 100;
+  constexpr std::size_t kLongest = 100, kLongestText = 2000;  // the recipe grows with each step
   if (checkpoint.container == "gguf") {
     out << "\nvalues\n";
     for_each_gguf_value(checkpoint, [&](const GgufValue& value, const auto& first) {
       out << "  " << printable(value.key, kLongest) << "  " << name_of(value.items.type());
       if (value.is_array) out << '[' << value.items.count() << ']';
-      for (const std::string& item : first) out << ' ' << printable(item, kLongest);
+      for (const std::string& item : first)
+        out << ' ' << printable(item, value.is_array ? kLongest : kLongestText);
       out << (value.items.count() > first.size() ? " …\n" : "\n");
     });
     return;
