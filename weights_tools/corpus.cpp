@@ -126,17 +126,21 @@ class Reader {
 
 }  // namespace
 
-void read_corpus(const std::string& path, std::uint32_t vocab,
-                 const std::vector<std::string>& pieces, Corpus& corpus) {
-  const auto file = MappedFile::open(path);
-  const std::string_view bytes(reinterpret_cast<const char*>(file->bytes().data()),
-                               file->bytes().size());
+void read_corpus_bytes(Bytes bytes, const std::string& path, std::uint32_t vocab,
+                       const std::vector<std::string>& pieces, Corpus& corpus) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Reader reader(path, vocab, corpus);
   // Every container has zero bytes, a text has none.
-  if (bytes.find('\0') != std::string_view::npos) return reader.samples(read_checkpoint(path));
-  if (!valid_utf8(bytes))
+  if (text.find('\0') != std::string_view::npos)
+    return reader.samples(read_checkpoint_bytes(bytes, path));
+  if (!valid_utf8(text))
     throw FileError(path, "corpus", "is neither a file of samples nor a text in UTF-8");
-  reader.text(bytes, pieces);
+  reader.text(text, pieces);
+}
+
+void read_corpus(const std::string& path, std::uint32_t vocab,
+                 const std::vector<std::string>& pieces, Corpus& corpus) {
+  read_corpus_bytes(MappedFile::open(path)->bytes(), path, vocab, pieces, corpus);
 }
 
 }  // namespace kinglet::tools

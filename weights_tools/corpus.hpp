@@ -2,7 +2,7 @@
 // The words that occur in a corpus: recorded inputs, or a list.
 
 #include <cstdint>
-#include <functional>
+#include <kinglet/core/span.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,5 +19,9 @@ struct Corpus {
 /// numbers holds ids. pieces: the vocabulary, may be empty. Throws FileError on ids from `vocab` on.
 void read_corpus(const std::string& path, std::uint32_t vocab,
                  const std::vector<std::string>& pieces, Corpus& corpus);
+
+/// The same over bytes; `path` is for messages.
+void read_corpus_bytes(Bytes bytes, const std::string& path, std::uint32_t vocab,
+                       const std::vector<std::string>& pieces, Corpus& corpus);
 
 }  // namespace kinglet::tools
