@@ -15,7 +15,9 @@ namespace {
 
 using Converter = void (*)(const ConvertRequest&, std::ostream&);
 constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_hitut},
-                                                             {"bert", convert_bert}};
+                                                             {"bert", convert_bert},
+                                                             // exits make it one
+                                                             {"pabee", convert_bert}};
 
 std::vector<std::string> architectures() {
   std::vector<std::string> names;

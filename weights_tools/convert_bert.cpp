@@ -56,6 +56,8 @@ class Mapping : private TensorMapping {
     head("next_sentence", m_.next_sentence, 2);
     head("sentence_order", m_.sentence_order, 2);
     head("answer", m_.answer, 2);
+    for (int i = 0; i < m_.exits; ++i)
+      linear("exit." + std::to_string(i), {exit_name(i)}, m_.exit_labels, h, true);
     if (m_.lm_in.empty()) return;
     head("masked_lm_in", m_.lm_in, e);
     norm("masked_lm_norm", m_.lm_norm, e);
@@ -102,6 +104,9 @@ void add_values(GgufWriter& file, const BertModel& m) {
   file.add_u32(key("vocab_size"), number(m.vocab));
   file.add_u32(key("token_type_count"), number(m.types_fold ? 0 : m.type_rows));
   file.add_u32(key("label_count"), number(m.labels));
+  if (m.exits > 0) file.add_u32(key("exit_label_count"), number(m.exit_labels));
+  if (m.exits > 0 && m.exit_labels == 1)
+    file.add_f32(key("regression_threshold"), static_cast<float>(m.regression_threshold));
   if (!m.class_in.empty()) file.add_string(key("classes.activation"), m.class_activation);
   if (!m.lm_in.empty()) file.add_string(key("masked_lm.activation"), m.lm_activation);
   file.add_u32("tokenizer.ggml.padding_token_id", number(m.padding));
@@ -139,6 +144,7 @@ void summarize(const BertModel& m, const CheckpointWeights& weights, const Tenso
   head("next sentence", !m.next_sentence.empty());
   head("sentence order", !m.sentence_order.empty());
   head("answer", !m.answer.empty());
+  head(("an exit of " + std::to_string(m.exit_labels) + " after each layer").c_str(), m.exits > 0);
   report << "heads     " << (heads.empty() ? "none" : heads) << "\nnumerics  " << m.activation
          << ", layer-norm epsilon " << m.eps << '\n';
   for (const std::string& name : weights.skipped()) report << "skipped   " << name << '\n';
@@ -157,7 +163,7 @@ void convert_bert(const ConvertRequest& request, std::ostream& report) {
   CheckpointWeights weights(checkpoint);
   std::vector<std::string> notes;
   BertModel model = describe_bert(request, weights, notes);
-  model.architecture = "bert";
+  model.architecture = model.exits > 0 ? "pabee" : "bert";
   const TensorPlan plan = Mapping(model, weights).make();
   weights.skip("embeddings.position_ids");
   weights.skip("embeddings.token_type_ids");

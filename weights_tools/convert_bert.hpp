@@ -29,6 +29,8 @@ struct BertModel {
   std::string types, mapping, pooler, class_in, classes;
   std::string next_sentence, sentence_order, answer;
   std::string lm_in, lm_norm, lm_bias, lm_decoder;  // lm_decoder: only if it is not the word table
+  int exits = 0, exit_labels = 0;                   // PABEE: classifiers, one a layer
+  double regression_threshold = 0;                  // PABEE with one label
   std::vector<std::string> tokens;                  // word pieces, may be empty
   std::string tokens_path;
   std::string source_sha256;
@@ -40,6 +42,9 @@ struct BertModel {
 inline constexpr const char* kBertWords = "embeddings.word_embeddings.weight";
 inline constexpr const char* kBertPositions = "embeddings.position_embeddings.weight";
 inline constexpr const char* kBertTypes = "embeddings.token_type_embeddings.weight";
+
+/// PABEE's classifier behind a layer, ".weight" and ".bias" off.
+std::string exit_name(int layer);
 
 /// The model's family as its config names it; nothing if it names none of these.
 bool names_bert_family(const ConfigFile& config, BertModel::Family& family);

@@ -62,6 +62,7 @@ class Description {
     read_positions();
     read_sequence_heads();
     read_masked_lm();
+    read_exits();
     read_words();
     return m_;
   }
@@ -262,14 +263,35 @@ class Description {
       m_.lm_in = names.in;
       m_.lm_norm = names.norm;
       const std::string decoder = names.decoder;
-      m_.lm_bias = weights_.tie({names.bias, decoder + ".bias"});
       const bool tied = config_.boolean(config_.inside("tie_word_embeddings")).value_or(true);
+      if (tied || !weights_.has(decoder + ".bias")) {
+        m_.lm_bias = weights_.tie({names.bias, decoder + ".bias"});
+      } else {  // then the head's own bias is a leftover
+        m_.lm_bias = decoder + ".bias";
+        if (m_.lm_bias != names.bias) weights_.skip(names.bias);
+      }
       if (!tied && has_linear(decoder) && !weights_.same(kBertWords, decoder + ".weight")) {
         m_.lm_decoder = decoder;
       } else {
         weights_.tie({kBertWords, decoder + ".weight"});
       }
     }
+  }
+
+  /// PABEE's classifiers.
+  void read_exits() {
+    while (has_linear(exit_name(m_.exits))) ++m_.exits;
+    if (m_.exits == 0) return;
+    if (m_.exits != static_cast<int>(m_.order.size())) {
+      throw FileError(request_.input, "exits",
+                      std::to_string(m_.exits) + " classifiers for " +
+                          std::to_string(m_.order.size()) + " layers");
+    }
+    m_.exit_labels = dim(exit_name(0) + ".weight", 2, 0);
+    if (m_.exit_labels > 1) return;
+    const auto said = config_.positive("regression_threshold");
+    if (!said) notes_.push_back("regression threshold 1 assumed");
+    m_.regression_threshold = said.value_or(1);
   }
 
   void read_words() {
@@ -328,6 +350,8 @@ Checkpoint with_family_names(const Checkpoint& checkpoint) {
   }
   return out;
 }
+
+std::string exit_name(int layer) { return "classifiers." + std::to_string(layer); }
 
 BertModel describe_bert(const ConvertRequest& request, CheckpointWeights& weights,
                         std::vector<std::string>& notes) {

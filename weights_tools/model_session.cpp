@@ -6,6 +6,7 @@
 
 #include "bert_session.hpp"
 #include "file_error.hpp"
+#include "pabee_session.hpp"
 #include "session.hpp"
 
 namespace kinglet::tools {
@@ -26,8 +27,8 @@ struct Architecture {
   const char* name;  ///< general.architecture
   std::unique_ptr<ModelSession> (*open)(const ModelBytes&, const std::string& isa, int threads);
 };
-constexpr Architecture kArchitectures[] = {{"hitut", make<HitutSession>},
-                                           {"bert", make<BertSession>}};
+constexpr Architecture kArchitectures[] = {
+    {"hitut", make<HitutSession>}, {"bert", make<BertSession>}, {"pabee", make<PabeeSession>}};
 
 std::unique_ptr<ModelSession> open_source(const ModelBytes& source, const std::string& isa,
                                           int threads) {

@@ -8,3 +8,4 @@
 #include <kinglet/models/bert.hpp>
 #include <kinglet/models/hitut.hpp>
 #include <kinglet/models/hitut_agent.hpp>
+#include <kinglet/models/pabee.hpp>

@@ -92,4 +92,27 @@ inline Packing pack(Arena& arena, int batch, int seq, const std::uint8_t* mask, 
   return p;
 }
 
+/// Only sequences with keep[b] ≠ 0 stay. move(to, from): row `from` is to lie at `to` < `from`; called in ascending order.
+template <class F>
+void keep_sequences(Packing& p, const std::uint8_t* keep, F move) noexcept {
+  Packing kept = p;
+  kept.batch = kept.rows = kept.longest = kept.longest_live = 0;
+  for (int b = 0; b < p.batch; ++b) {
+    if (keep[b] == 0) continue;
+    const int from = p.start[b], length = p.length[b], live = p.live[b];
+    for (int r = 0; r < length && from != kept.rows; ++r) {
+      p.position[kept.rows + r] = p.position[from + r];
+      move(kept.rows + r, from + r);
+    }
+    p.start[kept.batch] = kept.rows;
+    p.length[kept.batch] = length;
+    p.live[kept.batch] = live;
+    ++kept.batch;
+    kept.rows += length;
+    if (kept.longest < length) kept.longest = length;
+    if (kept.longest_live < live) kept.longest_live = live;
+  }
+  p = kept;
+}
+
 }  // namespace kinglet
