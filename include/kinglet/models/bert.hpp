@@ -174,8 +174,8 @@ void embed(B& be, const Config& c, const Weights& w, const Input& in, const Pack
     }
   }
   embed_words(be, w.words, ids, tokens);
-  be.embed(w.positions, positions, tokens, true);
   if (c.types > 0) be.embed(w.types, types, tokens, true);
+  be.embed(w.positions, positions, tokens, true);
   const Linear& first = w.layers[c.stored_of[0]].qkv;
   if (c.mapped_embeddings) {
     be.layer_norm(w.input_norm, tokens, tokens);
