@@ -4,10 +4,34 @@ string(REPLACE ";" " " run_weights_text "${run_weights}")
 set(scratch "${CMAKE_CURRENT_BINARY_DIR}/programs")
 file(MAKE_DIRECTORY "${scratch}")
 
-file(GLOB fixtures CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_*/config.json")
+# The small ones are in the repository; KINGLET_FIXTURES names a folder with all of them.
+set(KINGLET_FIXTURES "$ENV{KINGLET_FIXTURES}" CACHE PATH "Folder with zoo/ and alfred/, recorded models")
+file(GLOB fixtures CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/*/config.json"
+     "${CMAKE_CURRENT_SOURCE_DIR}/data/zoo/*/config.json")
+set(zoo albert albert-groups bert-pretraining bert-seqcls distilbert-mlm distilbert-seqcls
+        distilroberta roberta-mlm roberta-seqcls)
+foreach(model IN LISTS zoo)
+  list(APPEND more "zoo/${model}")
+endforeach()
+list(APPEND more alfred/pabee_bert alfred/pabee_albert alfred/pabee_bert_regression)
+foreach(model IN LISTS more)
+  set(config "${KINGLET_FIXTURES}/${model}/config.json")
+  if(KINGLET_FIXTURES AND EXISTS "${config}")
+    list(APPEND fixtures "${config}")
+  else()
+    get_filename_component(name "${model}" NAME)
+    kinglet_add_test(
+      programs.convert_verify.full.${name}
+      COMMAND ${CMAKE_COMMAND} -E echo
+              "skipped: all recorded cases of ${model}: KINGLET_FIXTURES names no folder with them")
+  endif()
+endforeach()
 foreach(config IN LISTS fixtures)
   get_filename_component(fixture "${config}" DIRECTORY)
   get_filename_component(name "${fixture}" NAME)
+  if(NOT fixture MATCHES "^${CMAKE_CURRENT_SOURCE_DIR}/")
+    string(PREPEND name "full.")
+  endif()
   kinglet_add_test(
     programs.convert_verify.${name}
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/convert_verify.sh" "${run_weights_text}"
@@ -57,6 +81,24 @@ if(TARGET hitut_agent)
   # What it allocates at the start it keeps until its end, as on a device.
   set_tests_properties(${KINGLET_TEST_PREFIX}examples.hitut_agent
                        PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
+endif()
+
+# A model of BERT's family with word pieces.
+set(bert "${CMAKE_CURRENT_SOURCE_DIR}/data/zoo/bert-seqcls")
+set(KINGLET_BERT_MODEL "${scratch}/bert_small.gguf")
+kinglet_add_test(
+  programs.convert_bert
+  COMMAND kinglet-weights convert "${bert}/pytorch_model.oldnames.bin" --config
+          "${bert}/config.json" --vocab "${bert}/vocab.txt" -o "${KINGLET_BERT_MODEL}")
+set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_bert
+                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}bert_model)
+if(TARGET sentence_embedding)
+  kinglet_add_test(examples.sentence_embedding COMMAND sentence_embedding "${KINGLET_BERT_MODEL}"
+                   "the cat is on it" "it is on the cat." "a dog")
+  set_tests_properties(
+    ${KINGLET_TEST_PREFIX}examples.sentence_embedding
+    PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}bert_model ENVIRONMENT
+               ASAN_OPTIONS=detect_leaks=0 PASS_REGULAR_EXPRESSION "3 sentences")
 endif()
 
 if(TARGET kinglet-bench)

@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
 # From a checkpoint to right numbers with nothing but the program: every container of one fixture
 # gives the same model file (the hash of its source aside), which passes every golden case on every
-# instruction set usable here.
+# instruction set usable here. The architecture is the one that the config names.
 # usage: convert_verify.sh <command that runs kinglet-weights> <fixture folder> <scratch folder>
 set -euo pipefail
+shopt -s nullglob
 read -ra weights <<<"$1"
 fixture=$2 scratch=$3
 rm -rf "$scratch"
 mkdir -p "$scratch"
 
+tables=()
+[ ! -e "$fixture/tables.safetensors" ] || tables=(--tables "$fixture/tables.safetensors")
+bounds=$fixture/model.json
+[ -e "$bounds" ] || bounds=$fixture/config.json
 first=
-for checkpoint in "$fixture"/model_best_seen.*; do
+for checkpoint in "$fixture"/model_best_seen.* "$fixture"/model.safetensors \
+  "$fixture"/pytorch_model.*; do
+  [ -e "$checkpoint" ] || continue
   name=$(basename "$checkpoint")
-  "${weights[@]}" convert "$checkpoint" --arch hitut --config "$fixture/config.json" \
-    --tables "$fixture/tables.safetensors" -o "$scratch/$name.gguf" >"$scratch/log" ||
+  "${weights[@]}" convert "$checkpoint" --config "$fixture/config.json" \
+    ${tables[@]+"${tables[@]}"} -o "$scratch/$name.gguf" >"$scratch/log" ||
     { cat "$scratch/log"; exit 1; }
   hash=$(sha256sum "$checkpoint" | cut -d' ' -f1)
   grep -q "$hash" "$scratch/$name.gguf" || { echo "$name: its SHA-256 is not in the file"; exit 1; }
@@ -25,12 +32,12 @@ done
 [ -n "$first" ] || { echo "no checkpoint in $fixture"; exit 1; }
 
 model=$scratch/$first.gguf
-goldens=("$fixture"/golden_*.safetensors)
-usable=$("${weights[@]}" verify "$model" "${goldens[@]}" --bounds "$fixture/config.json" \
+goldens=("$fixture"/golden_*.safetensors "$fixture"/cases/*.safetensors)
+usable=$("${weights[@]}" verify "$model" "${goldens[@]}" --bounds "$bounds" \
   --isa none 2>&1 | sed -n 's/.*usable://p' || true)
 [ -n "$usable" ] || { echo "cannot tell which instruction sets are usable"; exit 1; }
 for isa in $usable; do
-  "${weights[@]}" verify "$model" "${goldens[@]}" --bounds "$fixture/config.json" --isa "$isa" \
-    >"$scratch/log" || { tail -n 40 "$scratch/log"; echo "$isa: failed"; exit 1; }
+  "${weights[@]}" verify "$model" "${goldens[@]}" --bounds "$bounds" --isa "$isa" \
+    >"$scratch/log" || { grep -B1 FAIL "$scratch/log"; echo "$isa: failed"; exit 1; }
   echo "$isa: ${#goldens[@]} golden files"
 done
