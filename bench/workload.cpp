@@ -1,0 +1,174 @@
+#include "workload.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <vector>
+
+#include "bert_session.hpp"
+#include "hitut_samples.hpp"
+#include "session.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+/// The same numbers on every machine.
+class Random {
+ public:
+  std::int32_t below(int n) {
+    state_ = state_ * 1664525u + 1013904223u;
+    return static_cast<std::int32_t>((state_ >> 8) % static_cast<std::uint32_t>(n));
+  }
+  std::vector<std::int32_t> ids(int rows, int each, int n) {
+    std::vector<std::int32_t> out(static_cast<std::size_t>(rows) * static_cast<std::size_t>(each));
+    for (auto& id : out) id = below(n);
+    return out;
+  }
+  std::vector<float> numbers(int rows, int each) {
+    std::vector<float> out(static_cast<std::size_t>(rows) * static_cast<std::size_t>(each));
+    for (auto& x : out) x = static_cast<float>(below(256)) / 256.0f;
+    return out;
+  }
+
+ private:
+  std::uint32_t state_ = 1;
+};
+
+/// FNV-1a.
+class Hash {
+ public:
+  void add(const std::vector<float>& x) {
+    for (const float value : x) {
+      std::uint32_t bits;
+      std::memcpy(&bits, &value, sizeof bits);
+      for (int i = 0; i < 4; ++i) state_ = (state_ ^ ((bits >> (8 * i)) & 0xff)) * 1099511628211u;
+    }
+  }
+  std::uint64_t value() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 14695981039346656037u;
+};
+
+class HitutWorkload : public Workload {
+ public:
+  HitutWorkload(HitutSession& session, const WorkloadOptions& options)
+      : session_(session),
+        task_(task_named(options.task)),
+        every_row_(options.every_row),
+        logits_(session.config(), task_.task, options.batch) {
+    const hitut::Config& c = session.config();
+    const int batch = options.batch;
+    Random random;
+    in_.task = task_.task;
+    in_.batch = batch;
+    in_.live = options.live > 0 ? std::min(options.live, c.seq) : c.seq;
+    words_ = random.ids(batch, c.language, c.vocab);
+    vision_ = random.ids(batch, c.vision, c.actions);
+    history_ = random.ids(batch, c.history, c.actions);
+    features_ = random.numbers(batch, c.vision * hitut::kFeatures);
+    arg_position_.assign(static_cast<std::size_t>(batch), in_.live - 1);
+    type_position_.assign(static_cast<std::size_t>(batch), in_.live - 2);
+    in_.words = words_.data();
+    in_.vision = vision_.data();
+    in_.history = history_.data();
+    in_.features = features_.data();
+    in_.arg_position = arg_position_.data();
+    in_.type_position = type_position_.data();
+    if (task_.task != hitut::Task::low_navi) return;
+    posture_ = random.ids(batch, 1, hitut::kRotations);
+    in_.rotation = in_.horizon = posture_.data();
+    if (!c.past_vision) return;
+    const int slots = hitut::past_steps(c) * hitut::kPastSlots;
+    past_ = random.ids(batch, slots, c.actions);
+    past_features_ = random.numbers(batch, slots * hitut::kFeatures);
+    in_.past = past_.data();
+    in_.past_features = past_features_.data();
+  }
+
+  std::string task() const override { return task_.name; }
+  int positions() const override { return in_.live; }
+  Plan plan() const override { return session_.plan(in_.task, in_.batch, in_.live, every_row_); }
+  void run() override {
+    const hitut::Trace everything{};
+    session_.forward(in_, logits_.at(0), every_row_ ? &everything : nullptr);
+  }
+  std::uint64_t hash() const override {
+    Hash hash;
+    for (const auto* x : {&logits_.type, &logits_.arg, &logits_.mask}) hash.add(*x);
+    return hash.value();
+  }
+
+ private:
+  static HitutTask task_named(const std::string& name) {
+    for (const HitutTask& task : kHitutTasks) {
+      if (name == task.name || (name.empty() && task.task == hitut::Task::low_mani)) return task;
+    }
+    throw std::runtime_error("--task " + name + ": HiTUT has high, low_mani, low_navi");
+  }
+
+  HitutSession& session_;
+  HitutTask task_;
+  bool every_row_;
+  HitutLogits logits_;
+  hitut::Input in_;
+  std::vector<std::int32_t> words_, vision_, history_, type_position_, arg_position_, posture_,
+      past_;
+  std::vector<float> features_, past_features_;
+};
+
+/// Sentence embeddings of sequences without padding; the encoder of any BERT ends in the same rows.
+class BertWorkload : public Workload {
+ public:
+  BertWorkload(BertSession& session, const WorkloadOptions& options)
+      : session_(session), every_row_(options.every_row) {
+    if (!options.task.empty()) throw std::runtime_error("--task: this model has one task");
+    const bert::Config& c = session.config();
+    Random random;
+    in_.wanted = bert::kEmbedding;
+    in_.batch = options.batch;
+    in_.seq = options.live > 0 ? std::min(options.live, session.positions()) : session.positions();
+    ids_ = random.ids(in_.batch, in_.seq, c.vocab);
+    // RoBERTa does not number padding.
+    for (auto& id : ids_) id = id == c.padding_id ? c.padding_id + 1 : id;
+    in_.ids = ids_.data();
+    embedding_.resize(static_cast<std::size_t>(in_.batch) * static_cast<std::size_t>(c.hidden));
+  }
+
+  std::string task() const override { return "embedding"; }
+  int positions() const override { return in_.seq; }
+  Plan plan() const override {
+    const bert::Trace everything{};
+    return session_.plan(in_, every_row_ ? &everything : nullptr);
+  }
+  void run() override {
+    bert::Output out;
+    out.embedding = embedding_.data();
+    const bert::Trace everything{};
+    session_.forward(in_, out, every_row_ ? &everything : nullptr);
+  }
+  std::uint64_t hash() const override {
+    Hash hash;
+    hash.add(embedding_);
+    return hash.value();
+  }
+
+ private:
+  BertSession& session_;
+  bool every_row_;
+  bert::Input in_;
+  std::vector<std::int32_t> ids_;
+  std::vector<float> embedding_;
+};
+
+}  // namespace
+
+std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options) {
+  if (auto* hitut = dynamic_cast<HitutSession*>(&session))
+    return std::make_unique<HitutWorkload>(*hitut, options);
+  if (auto* bert = dynamic_cast<BertSession*>(&session))
+    return std::make_unique<BertWorkload>(*bert, options);
+  throw std::runtime_error(session.path() + ": nothing to time for this architecture");
+}
+
+}  // namespace kinglet::tools
