@@ -1,5 +1,5 @@
-// synth: a HiTUT model of published size with made-up weights, for timing and memory where the real
-// one cannot be had. The same layers and seed give the same bytes on every machine.
+// synth: a model of published size with made-up weights, for timing and memory where the real one
+// cannot be had. The same sizes and seed give the same bytes on every machine.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "commands.hpp"
+#include "convert_bert.hpp"
 #include "convert_hitut.hpp"
 #include "progress.hpp"
 #include "sha256.hpp"
@@ -17,18 +18,33 @@
 namespace kinglet::tools {
 namespace {
 
-/// HiTUT with roberta-base: 12 layers as published, 6 distilled.
-HitutModel published_sizes(int layers) {
+struct Size {
+  const char* name;
+  int layers, hidden, inner, heads;
+};
+constexpr Size kSizes[] = {{"base", 12, 768, 3072, 12},    // BERT and RoBERTa, as published
+                           {"minilm", 6, 384, 1536, 12}};  // all-MiniLM-L6
+
+struct Wanted {
+  std::string architecture, output;
+  Size size = kSizes[0];
+  int vocab = 0;
+  std::uint64_t seed = 1;
+  std::string recipe;
+};
+
+/// HiTUT on a RoBERTa; as published with 12 layers of its base size, 6 distilled.
+HitutModel hitut_of(const Wanted& wanted) {
   HitutModel m;
   m.encoder = HitutModel::Encoder::roberta;
-  m.layers = m.stored_layers = layers;
-  m.hidden = m.embedding = 768;
-  m.inner = 3072;
-  m.heads = 12;
+  m.layers = m.stored_layers = wanted.size.layers;
+  m.hidden = m.embedding = wanted.size.hidden;
+  m.inner = wanted.size.inner;
+  m.heads = wanted.size.heads;
   m.vision = 31;
   m.language = 64;
   m.history = 64;
-  m.vocab = 50265;
+  m.vocab = wanted.vocab > 0 ? wanted.vocab : 50265;
   m.position_rows = 514;
   m.type_rows = 1;
   m.eps = 1e-5;
@@ -41,12 +57,34 @@ HitutModel published_sizes(int layers) {
   m.words_per_action = 6;
   for (int action = 0; action < 127; ++action) {  // one to three words, then RoBERTa's padding
     for (int word = 0; word < 6; ++word) {
-      m.action_words.push_back(word <= action % 3 ? 100 + 37 * action + 11 * word : 1);
+      const int id = (100 + 37 * action + 11 * word) % m.vocab;
+      m.action_words.push_back(word <= action % 3 ? id : 1);
     }
   }
   m.high_actions = {3, 4, 5, 6, 7, 8, 9, 10, 11};
   m.low_actions = {12, 13, 14, 15, 16, 4, 5, 6, 17, 18, 19, 20, 11};
   for (int action = 21; action < 127; ++action) m.objects.push_back(action);
+  return m;
+}
+
+/// A BERT with its pooler.
+BertModel bert_of(const Wanted& wanted) {
+  BertModel m;
+  m.architecture = "bert";
+  for (int layer = 0; layer < wanted.size.layers; ++layer) {
+    m.stored.push_back(bert_layer("encoder.layer." + std::to_string(layer) + "."));
+    m.order.push_back(static_cast<std::uint32_t>(layer));
+  }
+  m.hidden = m.embedding = wanted.size.hidden;
+  m.inner = wanted.size.inner;
+  m.heads = wanted.size.heads;
+  m.vocab = wanted.vocab > 0 ? wanted.vocab : 30522;
+  m.position_rows = 512;
+  m.type_rows = 2;
+  m.eps = 1e-12;
+  m.activation = m.lm_activation = "gelu";
+  m.types = kBertTypes;
+  m.pooler = "pooler.dense";
   return m;
 }
 
@@ -72,14 +110,10 @@ class SynthWeights : public WeightSource {
     }
   }
 
-  /// With those that inference never reads, as a published checkpoint has them.
-  std::uint64_t parameters(const HitutModel& m) const {
+  std::int64_t parameters() const {
     std::int64_t total = 0;
     for (const auto& [name, shape] : shapes_) total += size_of(shape);
-    const std::int64_t classes =
-        static_cast<std::int64_t>(m.objects.size() + m.high_actions.size() + m.low_actions.size());
-    total += (m.hidden + classes) * (std::int64_t{m.hidden} + 1);  // pooler; three unused heads
-    return static_cast<std::uint64_t>(total);
+    return total;
   }
 
  private:
@@ -116,44 +150,75 @@ class SynthWeights : public WeightSource {
   std::map<std::string, Shape> shapes_;
 };
 
-void synthesize(int layers, std::uint64_t seed, const std::string& path) {
-  HitutModel model = published_sizes(layers);
-  SynthWeights weights(seed);
-  const TensorPlan plan = plan_hitut(model, weights);
-  model.source_parameters = weights.parameters(model);
-  model.recipe =
-      "synth hitut --layers " + std::to_string(layers) + " --seed " + std::to_string(seed);
+/// A published checkpoint has tensors that inference never reads: pooler, three unused heads.
+std::int64_t unread_parameters(const HitutModel& m) {
+  const auto classes =
+      static_cast<std::int64_t>(m.objects.size() + m.high_actions.size() + m.low_actions.size());
+  return (m.hidden + classes) * (std::int64_t{m.hidden} + 1);
+}
+std::int64_t unread_parameters(const BertModel&) { return 0; }
+
+template <class Model, class PlanOf, class Write>
+void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) {
+  SynthWeights weights(wanted.seed);
+  const TensorPlan plan = plan_of(model, weights);
+  model.source_parameters =
+      static_cast<std::uint64_t>(weights.parameters() + unread_parameters(model));
+  model.recipe = wanted.recipe;
   Sha256 hash;
   hash.update(model.recipe.data(), model.recipe.size());
   model.source_sha256 = hash.hex();
-  OutputFile out(path);
-  write_hitut(out, model, plan, terminal_progress("synth"));
+  OutputFile out(wanted.output);
+  write(out, model, plan, terminal_progress("synth"));
   out.commit();
-  std::cout << path << ": " << layers << " layers, " << model.source_parameters
+  std::cout << wanted.output << ": " << wanted.size.layers << " layers, " << model.source_parameters
             << " parameters as published, " << plan.size() << " tensors stored\n";
+}
+
+void run(Wanted wanted, const std::string& size, int layers) {
+  for (const Size& known : kSizes) {
+    if (size == known.name) wanted.size = known;
+  }
+  if (layers > 0) wanted.size.layers = layers;
+  // What is not said is left out, so that files of older programs have the same bytes.
+  wanted.recipe = "synth " + wanted.architecture;
+  if (size != kSizes[0].name) wanted.recipe += " --size " + size;
+  wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
+  if (wanted.vocab > 0) wanted.recipe += " --vocab " + std::to_string(wanted.vocab);
+  wanted.recipe += " --seed " + std::to_string(wanted.seed);
+  if (wanted.architecture == "hitut")
+    return synthesize(hitut_of(wanted), wanted, plan_hitut, write_hitut);
+  synthesize(bert_of(wanted), wanted, plan_bert, write_bert);
 }
 
 }  // namespace
 
 void add_synth(CLI::App& app) {
   struct Options {
-    std::string architecture, output;
-    int layers = 12;
-    std::uint64_t seed = 1;
+    Wanted wanted;
+    std::string size = kSizes[0].name;
+    int layers = 0;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("synth", "Make a model file of published size with made-up weights");
-  command->add_option("--arch", options->architecture, "Architecture")
+  command->add_option("--arch", options->wanted.architecture, "Architecture: hitut or bert")
       ->required()
-      ->check(CLI::IsMember({"hitut"}));
-  command->add_option("--layers", options->layers, "Layers (12 as published, 6 distilled)")
-      ->check(CLI::Range(1, 48))
+      ->check(CLI::IsMember({"hitut", "bert"}));
+  command->add_option("--size", options->size, "base: 768 wide; minilm: 384 wide")
+      ->check(CLI::IsMember({"base", "minilm"}))
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "Other seeds give other weights")
+  command->add_option("--layers", options->layers, "Layers; default: 12 of base, 6 of minilm")
+      ->check(CLI::Range(1, 48));
+  command
+      ->add_option("--vocab", options->wanted.vocab,
+                   "Words; default: 50265 of hitut, 30522 of bert")
+      ->check(CLI::Range(128, 1 << 20));
+  command->add_option("--seed", options->wanted.seed, "Other seeds give other weights")
       ->capture_default_str();
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
-  command->callback([=] { synthesize(options->layers, options->seed, options->output); });
+  command->add_option("-o,--output", options->wanted.output, "Model file to write (.gguf)")
+      ->required();
+  command->callback([=] { run(options->wanted, options->size, options->layers); });
 }
 
 }  // namespace kinglet::tools

@@ -85,7 +85,7 @@ void add_values(GgufWriter& file, const BertModel& m) {
   const auto key = [&](const char* rest) { return m.architecture + "." + rest; };
   file.add_string("kinglet.source.sha256", m.source_sha256);
   file.add_u64("kinglet.source.parameters", m.source_parameters);
-  file.add_string("kinglet.recipe", "convert " + m.architecture);
+  file.add_string("kinglet.recipe", m.recipe);
   file.add_string(key("family"), name_of(m.family));
   file.add_u32(key("block_count"), number(m.order.size()));
   file.add_u32(key("stored_block_count"), number(m.stored.size()));
@@ -158,13 +158,27 @@ void summarize(const BertModel& m, const CheckpointWeights& weights, const Tenso
 
 }  // namespace
 
+TensorPlan plan_bert(const BertModel& model, WeightSource& weights) {
+  return Mapping(model, weights).make();
+}
+
+void write_bert(OutputFile& out, const BertModel& model, const TensorPlan& plan,
+                const std::function<void(std::size_t done, std::size_t all)>& progress) {
+  GgufWriter file(out, model.architecture);
+  add_values(file, model);
+  plan.add_panel_values(file);
+  add_words(file, model);
+  plan.write(file, progress);
+}
+
 void convert_bert(const ConvertRequest& request, std::ostream& report) {
   const Checkpoint checkpoint = with_family_names(read_checkpoint(request.input));
   CheckpointWeights weights(checkpoint);
   std::vector<std::string> notes;
   BertModel model = describe_bert(request, weights, notes);
   model.architecture = model.exits > 0 ? "pabee" : "bert";
-  const TensorPlan plan = Mapping(model, weights).make();
+  model.recipe = "convert " + model.architecture;
+  const TensorPlan plan = plan_bert(model, weights);
   weights.skip("embeddings.position_ids");
   weights.skip("embeddings.token_type_ids");
   weights.check_all_used();
@@ -172,11 +186,7 @@ void convert_bert(const ConvertRequest& request, std::ostream& report) {
   model.source_sha256 = sha256_hex(MappedFile::open(request.input)->bytes());
 
   OutputFile out(request.output, {request.input, request.config, request.vocab});
-  GgufWriter file(out, model.architecture);
-  add_values(file, model);
-  plan.add_panel_values(file);
-  add_words(file, model);
-  plan.write(file, terminal_progress("convert"));
+  write_bert(out, model, plan, terminal_progress("convert"));
   out.commit();
   summarize(model, weights, plan, notes, report);
 }

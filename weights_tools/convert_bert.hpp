@@ -35,6 +35,7 @@ struct BertModel {
   std::string tokens_path;
   std::string source_sha256;
   std::uint64_t source_parameters = 0;
+  std::string recipe;
 
   bool tied_lm() const { return !lm_in.empty() && lm_decoder.empty(); }
 };
@@ -56,5 +57,12 @@ Checkpoint with_family_names(const Checkpoint& checkpoint);
 /// What the checkpoint (with family names) and the config say. `notes` gets what had to be assumed.
 BertModel describe_bert(const ConvertRequest& request, CheckpointWeights& weights,
                         std::vector<std::string>& notes);
+
+/// Every tensor of the model file, with what it needs required from `weights`. Both must outlive the plan.
+TensorPlan plan_bert(const BertModel& model, WeightSource& weights);
+
+/// Values, then the tensors. Does not commit.
+void write_bert(OutputFile& out, const BertModel& model, const TensorPlan& plan,
+                const std::function<void(std::size_t done, std::size_t all)>& progress);
 
 }  // namespace kinglet::tools

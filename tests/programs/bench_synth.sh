@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# `kinglet-bench synth`: the sizes that were asked for, the same bytes again, and files that run.
+# usage: bench_synth.sh <kinglet-bench> <kinglet-weights> <emulator or nothing> <scratch folder>
+set -euo pipefail
+emulator=$3 scratch=$4
+bench=($emulator "$1") weights=($emulator "$2")
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch"
+
+for arch in hitut bert; do
+  small=(--arch "$arch" --size minilm --layers 1 --vocab 200)
+  "${bench[@]}" synth "${small[@]}" -o "$arch.gguf" >out
+  "${bench[@]}" synth "${small[@]}" -o again.gguf >out
+  cmp "$arch.gguf" again.gguf
+  "${bench[@]}" synth "${small[@]}" --seed 2 -o again.gguf >out
+  cmp -s "$arch.gguf" again.gguf && { echo "$arch: another seed gives the same bytes"; exit 1; }
+  "${weights[@]}" inspect "$arch.gguf" >out
+  for line in "kinglet.recipe  string synth $arch --size minilm --layers 1 --vocab 200 --seed 1" \
+    "$arch.block_count  u32 1" "$arch.vocab_size  u32 200" "$arch.feed_forward_length  u32 1536"; do
+    grep -qF "$line" out || { echo "$arch: not $line"; cat out; exit 1; }
+  done
+  "${bench[@]}" model "$arch.gguf" --seq 5 --batch 2 --seconds 0 >out
+  grep -qE 'batch 2, 5 live positions$' out || { cat out; exit 1; }
+  grep -qE 'logits +[0-9a-f]{16}$' out || { cat out; exit 1; }
+done
