@@ -102,12 +102,12 @@ if(TARGET sentence_embedding)
 endif()
 
 if(TARGET kinglet-bench)
-  kinglet_add_test(
-    programs.bench_synth
-    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_synth.sh" "$<TARGET_FILE:kinglet-bench>"
-            "$<TARGET_FILE:kinglet-weights>" "${KINGLET_EMULATOR}" "${scratch}/bench_synth")
   set(run_bench ${KINGLET_EMULATOR} "$<TARGET_FILE:kinglet-bench>")
   string(REPLACE ";" " " run_bench_text "${run_bench}")
+  kinglet_add_test(
+    programs.bench_synth
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_synth.sh" "${run_bench_text}"
+            "${run_weights_text}" "${scratch}/bench_synth")
   kinglet_add_test(
     programs.bench_kernels
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_kernels.sh" "${run_bench_text}"

@@ -33,10 +33,21 @@ class Encoder:
         return trained_weights(self) if self.file else random_weights(self)
 
 
-# What is timed: the encoder, and the lengths of its sequences.
+@dataclass
+class Timed:
+    encoder: Encoder
+    lengths: list  # of sequences
+    rows: list  # of the last layer that kinglet computes: "read" by the heads, "all"
+    synth: list  # options of kinglet-bench that make a model of this size
+
+
 ENCODERS = {
-    "hitut6": (Encoder(6, 768, 12, 3072), [160]),  # HiTUT on roberta-base, distilled to 6 layers
-    "minilm6": (Encoder(6, 384, 12, 1536), [32, 128]),  # all-MiniLM-L6
+    # HiTUT on roberta-base, distilled to 6 layers.
+    "hitut6": Timed(Encoder(6, 768, 12, 3072), [160], ["read", "all"],
+                    ["--arch", "hitut", "--layers", "6"]),
+    # all-MiniLM-L6: a sentence embedding reads every row.
+    "minilm6": Timed(Encoder(6, 384, 12, 1536), [32, 128], ["all"],
+                     ["--arch", "bert", "--size", "minilm"]),
 }
 
 

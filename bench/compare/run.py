@@ -27,29 +27,28 @@ def models_of(o, name, folder):
 
     fp32, int8 = named(o.model), named(o.int8_model)
     weights = Path(o.bench).parent / "kinglet-weights"
-    size = {"hitut6": "base", "minilm6": "minilm"}[name]
     if not fp32 and (o.precision == "fp32" or not int8):
         fp32 = [f"{folder}/{name}.gguf"]
-        subprocess.run([o.bench, "synth", "--arch", "hitut", "--size", size, "--layers", "6", "-o",
-                        fp32[0]], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([o.bench, "synth", *ENCODERS[name].synth, "-o", fp32[0]],
+                       stdout=subprocess.DEVNULL, check=True)
     if o.precision == "fp32":
         return [(file, "fp32") for file in fp32]
     if not int8:
         int8 = [f"{folder}/{name}_s8.gguf"]
-        subprocess.run([weights, "quantize", fp32[0], "-o", int8[0]], stdout=subprocess.DEVNULL,
-                       check=True)
+        subprocess.run([weights, "quantize", fp32[0], "--attention", "s8", "-o", int8[0]],
+                       stdout=subprocess.DEVNULL, check=True)
     return [(file, "int8") for file in int8] + [(file, "fp32") for file in fp32]
 
 
 def measure(o, name, files, seq, threads, batch):
     """One table: its rows, and a line of text for each engine that is not in it."""
-    encoder = ENCODERS[name][0]
+    encoder, rows_of_kinglet = ENCODERS[name].encoder, o.rows or ENCODERS[name].rows
     starts = []
     for engine in o.engines:
         if engine == "kinglet":
             starts += [(f"kinglet {file}", lambda f=file, p=precision, r=rows, i=isa: lines.Kinglet(
                             o.bench, f, p, r, i, threads, batch, seq))
-                       for file, precision in files for isa in o.isa or [None] for rows in o.rows]
+                       for file, precision in files for isa in o.isa or [None] for rows in rows_of_kinglet]
         else:
             starts.append((engine, lambda e=engine: lines.Peer(
                 e, encoder, o.precision, threads, batch, seq=seq)))
@@ -119,8 +118,9 @@ def main():
                    help="kinglet's int8 models; default: made by kinglet-weights quantize")
     p.add_argument("--isa", nargs="+", help="kinglet's instruction sets, a line each; "
                    "default: the best here")
-    p.add_argument("--rows", nargs="+", choices=("read", "all"), default=["read", "all"],
-                   help="rows of the last layer that kinglet computes, a line each")
+    p.add_argument("--rows", nargs="+", choices=("read", "all"),
+                   help="rows of the last layer that kinglet computes, a line each; default: both; "
+                   "of minilm6 all, which a sentence embedding reads")
     p.add_argument("--precision", choices=("fp32", "int8"), default="fp32", help="of the peers")
     p.add_argument("--engines", nargs="+", default=["kinglet", *ENGINES], metavar="ENGINE",
                    choices=("kinglet", *ENGINES), help="of kinglet, " + ", ".join(ENGINES))
@@ -142,7 +142,7 @@ def main():
             files = models_of(o, name, folder) if "kinglet" in o.engines else []
             for threads in o.threads:
                 cores = lines.pin(threads, o.cores)
-                for seq in o.seq or ENCODERS[name][1]:
+                for seq in o.seq or ENCODERS[name].lengths:
                     for batch in o.batch:
                         rows, left, faster, label = measure(o, name, files, seq, threads, batch)
                         print(f"\n**{label}, cores {cores}**\n")

@@ -79,8 +79,8 @@ def main():
     lines.check_bench(p, o)
     load = os.getloadavg()[0]
     cores = lines.pin(o.threads, o.cores)
-    encoder, lengths = ENCODERS[o.encoder]
-    seq = o.seq or max(lengths)
+    encoder = ENCODERS[o.encoder].encoder
+    seq = o.seq or max(ENCODERS[o.encoder].lengths)
     starts = [(f"kinglet {file}", lambda f=file: Kinglet(o, f, seq)) for file in o.model]
     starts += [(engine, lambda e=engine: Peer(o, e, encoder, seq)) for engine in o.engines]
     members, left = lines.begin(starts)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # `kinglet-bench synth`: the sizes that were asked for, the same bytes again, and files that run.
-# usage: bench_synth.sh <kinglet-bench> <kinglet-weights> <emulator or nothing> <scratch folder>
+# usage: bench_synth.sh <command that runs kinglet-bench> <command that runs kinglet-weights> <scratch folder>
 set -euo pipefail
-emulator=$3 scratch=$4
-bench=($emulator "$1") weights=($emulator "$2")
+read -ra bench <<<"$1"
+read -ra weights <<<"$2"
+scratch=$3
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch"
