@@ -1,7 +1,6 @@
 // kinglet-weights keep-layers: some of a model's layers (Sanh et al. 2019, DistilBERT's start).
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -88,13 +87,6 @@ void run(const Options& options) {
 }
 
 }  // namespace
-
-std::string bytes_text(std::uint64_t bytes) {
-  char text[80];
-  std::snprintf(text, sizeof text, "%llu bytes (%.2f MiB)", static_cast<unsigned long long>(bytes),
-                static_cast<double>(bytes) / 1048576.0);
-  return text;
-}
 
 void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
   const std::string& arch = edit.architecture();

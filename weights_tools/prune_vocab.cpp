@@ -87,6 +87,62 @@ void keep_values(ModelEdit& edit, const std::string& name, std::size_t all, cons
   edit.put_bias(name, kept);
 }
 
+/// The row of each id: as an earlier run left it, or the same.
+Rows rows_by_id(const ModelEdit& edit, std::uint32_t vocab, std::size_t rows) {
+  Rows row_of;
+  if (edit.find_value(kMapKey)) {
+    row_of = edit.numbers(kMapKey);
+  } else {
+    for (std::uint32_t id = 0; id < vocab; ++id) row_of.push_back(id);
+  }
+  if (row_of.size() != vocab ||
+      *std::max_element(row_of.begin(), row_of.end()) + std::size_t{1} != rows)
+    throw FileError(edit.path(), tools::quoted(kTable),
+                    "has not a row for each word of the vocabulary");
+  return row_of;
+}
+
+/// −1 where the file does not name it.
+std::int64_t special_id(const ModelEdit& edit, const char* name) {
+  const std::string key = std::string("tokenizer.ggml.") + name;
+  return edit.find_value(key) ? static_cast<std::int64_t>(edit.number(key)) : -1;
+}
+
+/// Tokens that inputs are framed and padded with.
+std::set<std::uint32_t> special_ids(const ModelEdit& edit, std::uint32_t vocab) {
+  std::set<std::uint32_t> ids;
+  for (const char* name : {"unknown_token_id", "padding_token_id", "cls_token_id", "sep_token_id",
+                           "seperator_token_id", "mask_token_id", "bos_token_id", "eos_token_id"}) {
+    const std::int64_t id = special_id(edit, name);
+    if (id >= 0 && id < std::int64_t{vocab}) ids.insert(static_cast<std::uint32_t>(id));
+  }
+  const std::vector<std::string> pieces = pieces_of(edit);
+  for (std::size_t i = 0; i < std::min<std::size_t>(pieces.size(), vocab); ++i)
+    if (std::find(std::begin(kSpecialPieces), std::end(kSpecialPieces), pieces[i]) !=
+        std::end(kSpecialPieces))
+      ids.insert(static_cast<std::uint32_t>(i));
+  return ids;
+}
+
+/// The outputs of a masked LM, whose decoder is the word table or a matrix of its own.
+void prune_decoder(ModelEdit& edit, std::size_t all, const Rows& rows) {
+  constexpr const char* kDecoder = "masked_lm.weight";
+  const bool apart = edit.find_tensor(kDecoder) != nullptr;
+  if (!apart && !edit.tensor(kTable).is_matrix()) return;
+  Rows kept;
+  if (edit.find_value(kKeptKey)) kept = edit.numbers(kKeptKey);
+  if (!kept.empty() && kept.size() != all)
+    throw FileError(edit.path(), tools::quoted(kKeptKey), "has not an id for each row");
+  Rows ids;
+  for (const std::uint32_t row : rows) ids.push_back(kept.empty() ? row : kept[row]);
+  edit.set_u32s(kKeptKey, ids);
+  keep_values(edit, apart ? "masked_lm.bias" : "token_embd.bias", all, rows);
+  if (!apart) return;
+  if (static_cast<std::size_t>(rows_of(edit, kDecoder)) != all)
+    throw FileError(edit.path(), tools::quoted(kDecoder), "has not a row a word");
+  keep_rows(edit, kDecoder, rows);
+}
+
 struct Options {
   std::string input, output;
   std::vector<std::string> corpus;
@@ -121,69 +177,31 @@ PruneResult prune_vocabulary(ModelEdit& edit, const std::vector<std::uint32_t>& 
   const std::uint32_t vocab = vocabulary_of(edit);
   PruneResult result;
   result.rows_before = static_cast<std::size_t>(rows_of(edit, kTable));
-  Rows row_of;  // before
-  if (edit.find_value(kMapKey)) {
-    row_of = edit.numbers(kMapKey);
-  } else {
-    for (std::uint32_t id = 0; id < vocab; ++id) row_of.push_back(id);
-  }
-  if (row_of.size() != vocab ||
-      *std::max_element(row_of.begin(), row_of.end()) + std::size_t{1} != result.rows_before)
-    throw FileError(edit.path(), tools::quoted(kTable),
-                    "has not a row for each word of the vocabulary");
+  const Rows row_of = rows_by_id(edit, vocab, result.rows_before);
 
-  std::set<std::uint32_t> kept_ids(ids.begin(), ids.end());
-  const auto special = [&](const char* key) -> std::int64_t {
-    const std::string full = std::string("tokenizer.ggml.") + key;
-    return edit.find_value(full) ? static_cast<std::int64_t>(edit.number(full)) : -1;
-  };
-  for (const char* key : {"unknown_token_id", "padding_token_id", "cls_token_id", "sep_token_id",
-                          "seperator_token_id", "mask_token_id", "bos_token_id", "eos_token_id"})
-    if (const std::int64_t id = special(key); id >= 0 && id < std::int64_t{vocab})
-      kept_ids.insert(static_cast<std::uint32_t>(id));
-  const std::vector<std::string> pieces = pieces_of(edit);
-  for (std::size_t i = 0; i < std::min<std::size_t>(pieces.size(), vocab); ++i)
-    if (std::find(std::begin(kSpecialPieces), std::end(kSpecialPieces), pieces[i]) !=
-        std::end(kSpecialPieces))
-      kept_ids.insert(static_cast<std::uint32_t>(i));
-
-  if (unknown < 0) unknown = special("unknown_token_id");
+  if (unknown < 0) unknown = special_id(edit, "unknown_token_id");
   result.unknown_named = unknown >= 0;
-  if (unknown < 0) unknown = std::max<std::int64_t>(special("padding_token_id"), 0);
-  kept_ids.insert(static_cast<std::uint32_t>(unknown));
-  if (unknown >= std::int64_t{vocab} || *kept_ids.rbegin() >= vocab)
+  if (unknown < 0) unknown = std::max<std::int64_t>(special_id(edit, "padding_token_id"), 0);
+  std::set<std::uint32_t> kept_ids = special_ids(edit, vocab);
+  kept_ids.insert(ids.begin(), ids.end());
+  if (unknown >= std::int64_t{vocab} || (!kept_ids.empty() && *kept_ids.rbegin() >= vocab))
     throw FileError(edit.path(), "prune-vocab", "an id to be kept is outside the vocabulary");
   result.unknown = static_cast<std::uint32_t>(unknown);
+  kept_ids.insert(result.unknown);
 
   // Rows stay in their order; an id whose row goes gets that of the unknown word.
   std::set<std::uint32_t> kept_rows;
   for (const std::uint32_t id : kept_ids) kept_rows.insert(row_of[id]);
   const Rows rows(kept_rows.begin(), kept_rows.end());
-  const auto place = [&](std::uint32_t row) {
-    return static_cast<std::uint32_t>(std::lower_bound(rows.begin(), rows.end(), row) -
-                                      rows.begin());
-  };
-  Rows map(vocab);
-  for (std::uint32_t id = 0; id < vocab; ++id)
-    map[id] = place(kept_rows.count(row_of[id]) > 0 ? row_of[id] : row_of[result.unknown]);
+  Rows map;
+  for (std::uint32_t row : row_of) {
+    if (kept_rows.count(row) == 0) row = row_of[result.unknown];
+    const auto place = std::lower_bound(rows.begin(), rows.end(), row) - rows.begin();
+    map.push_back(static_cast<std::uint32_t>(place));
+  }
   result.rows = rows.size();
 
-  const bool tied = edit.tensor(kTable).is_matrix();
-  const bool decoder = edit.find_tensor("masked_lm.weight") != nullptr;
-  if (tied || decoder) {
-    Rows kept;
-    if (edit.find_value(kKeptKey)) kept = edit.numbers(kKeptKey);
-    if (!kept.empty() && kept.size() != result.rows_before)
-      throw FileError(edit.path(), tools::quoted(kKeptKey), "has not an id for each row");
-    Rows ids_of_rows;
-    for (const std::uint32_t row : rows) ids_of_rows.push_back(kept.empty() ? row : kept[row]);
-    edit.set_u32s(kKeptKey, ids_of_rows);
-    const std::string stem = decoder ? "masked_lm" : "token_embd";
-    if (decoder && rows_of(edit, "masked_lm.weight") != static_cast<int>(result.rows_before))
-      throw FileError(edit.path(), "\"masked_lm.weight\"", "has not a row a word");
-    keep_values(edit, stem + ".bias", result.rows_before, rows);
-    if (decoder) keep_rows(edit, "masked_lm.weight", rows);
-  }
+  prune_decoder(edit, result.rows_before, rows);
   keep_rows(edit, kTable, rows);
   edit.set_u32s(kMapKey, map);
   edit.add_step("prune-vocab " + std::to_string(result.rows) + " of " +

@@ -37,7 +37,4 @@ struct FactorizeResult {
 /// `energy` of the squared singular values. An int8 table stays int8. Throws FileError.
 FactorizeResult factorize_words(ModelEdit& edit, int rank, double energy);
 
-/// "12345 bytes (0.01 MiB)".
-std::string bytes_text(std::uint64_t bytes);
-
 }  // namespace kinglet::tools

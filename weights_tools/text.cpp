@@ -1,5 +1,6 @@
 #include "text.hpp"
 
+#include <cstdio>
 #include <kinglet/io/utf8.hpp>
 
 namespace kinglet::tools {
@@ -62,6 +63,13 @@ bool matches_wildcard(std::string_view pattern, std::string_view text) {
   }
   return !text.empty() && pattern[0] == text[0] &&
          matches_wildcard(pattern.substr(1), text.substr(1));
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%llu bytes (%.2f MiB)", static_cast<unsigned long long>(bytes),
+                static_cast<double>(bytes) / 1048576.0);
+  return text;
 }
 
 }  // namespace kinglet::tools

@@ -15,6 +15,9 @@ std::string printable(std::string_view name, std::size_t limit);
 /// The same in quotes.
 std::string quoted(std::string_view name, std::size_t limit = 120);
 
+/// "12345 bytes (0.01 MiB)".
+std::string bytes_text(std::uint64_t bytes);
+
 /// Adds a code point, which must be below 2^21.
 void append_utf8(std::string& text, std::uint32_t point);
 
