@@ -44,17 +44,19 @@ std::vector<std::uint32_t> stored_order(const ModelEdit& edit, const std::string
   return order;
 }
 
-/// "blk.<number>.<rest>" → the number and the rest with its dot; −1 for other names.
-int block_of(const std::string& name, std::string& rest) {
-  constexpr std::string_view kStart = "blk.";
-  if (name.compare(0, kStart.size(), kStart) != 0) return -1;
-  std::size_t at = kStart.size();
-  int number = 0;
+using NewNumbers = std::map<std::uint32_t, std::uint32_t>;
+
+/// "<start><number>.<rest>" under its new number, "" where it has none; other names as they are.
+std::string renumbered(const std::string& name, std::string_view start, const NewNumbers& to) {
+  if (name.compare(0, start.size(), start) != 0) return name;
+  std::size_t at = start.size();
+  std::uint32_t number = 0;
   for (; at < name.size() && name[at] >= '0' && name[at] <= '9' && number < 100000; ++at)
-    number = number * 10 + (name[at] - '0');
-  if (at == kStart.size() || at == name.size() || name[at] != '.') return -1;
-  rest = name.substr(at);
-  return number;
+    number = number * 10 + static_cast<std::uint32_t>(name[at] - '0');
+  if (at == start.size() || at == name.size() || name[at] != '.') return name;
+  const auto found = to.find(number);
+  if (found == to.end()) return "";
+  return std::string(start) + std::to_string(found->second) + name.substr(at);
 }
 
 struct Options {
@@ -91,8 +93,8 @@ void run(const Options& options) {
 void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
   const std::string& arch = edit.architecture();
   const std::vector<std::uint32_t> order = stored_order(edit, arch);
-  std::map<std::uint32_t, std::uint32_t> new_run;  // by the old place in the run
-  std::vector<std::uint32_t> kept;                 // stored layers, in the new run
+  NewNumbers new_run;               // by the old place in the run
+  std::vector<std::uint32_t> kept;  // stored layers, in the new run
   for (const int layer : layers) {
     const auto run = static_cast<std::uint32_t>(layer);
     if (layer < 0 || run >= order.size())
@@ -104,15 +106,13 @@ void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
   }
   if (kept.empty()) throw FileError(edit.path(), "layers", "none is to be kept");
 
-  std::map<std::uint32_t, std::uint32_t> new_stored;  // numbered as they first run
+  NewNumbers new_stored;  // numbered as they first run
   for (const std::uint32_t stored : kept)
     new_stored.emplace(stored, static_cast<std::uint32_t>(new_stored.size()));
-  edit.rename_tensors([&](const std::string& name) -> std::string {
-    std::string rest;
-    const int block = block_of(name, rest);
-    if (block < 0) return name;
-    const auto found = new_stored.find(static_cast<std::uint32_t>(block));
-    return found != new_stored.end() ? "blk." + std::to_string(found->second) + rest : "";
+  // Layers by where they are stored, heads of early exit by where they run.
+  edit.rename_tensors([&](const std::string& name) {
+    const std::string block = renumbered(name, "blk.", new_stored);
+    return block != name ? block : renumbered(name, "exit.", new_run);
   });
 
   edit.set_u32(arch + ".block_count", static_cast<std::uint32_t>(kept.size()));
@@ -129,9 +129,9 @@ void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
     const bool by_run = arch == "hitut";
     std::vector<std::uint32_t> s8;
     for (const std::uint32_t layer : edit.numbers(s8_key)) {
-      const auto& renumbered = by_run ? new_run : new_stored;
-      const auto found = renumbered.find(layer);
-      if (found == renumbered.end() || (by_run && found->second + 1 == kept.size())) continue;
+      const NewNumbers& to = by_run ? new_run : new_stored;
+      const auto found = to.find(layer);
+      if (found == to.end() || (by_run && found->second + 1 == kept.size())) continue;
       s8.push_back(found->second);
     }
     std::sort(s8.begin(), s8.end());

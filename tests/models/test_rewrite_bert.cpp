@@ -153,6 +153,18 @@ TEST_CASE("a pruned masked LM predicts the kept words as the whole one does, bit
   }
 }
 
+TEST_CASE("heads of early exit stay with the layer they read") {
+  ModelEdit edit(masked_lm(false));
+  for (int l = 0; l < kLayers; ++l)
+    edit.put_bias("exit." + std::to_string(l) + ".bias", {static_cast<float>(l)});
+  edit.put_bias("exit.bias", {7});
+  tools::keep_layers(edit, {2, 0});
+  CHECK(edit.vector("exit.0.bias") == std::vector<float>{2});
+  CHECK(edit.vector("exit.1.bias") == std::vector<float>{0});
+  CHECK(edit.find_tensor("exit.2.bias") == nullptr);
+  CHECK(edit.vector("exit.bias") == std::vector<float>{7});
+}
+
 TEST_CASE("the word table beside a decoder of its own is factorised, a shared one is not") {
   ModelEdit edit(masked_lm(false));
   const std::vector<Values> whole = run(edit);
