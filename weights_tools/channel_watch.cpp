@@ -27,8 +27,27 @@ void add_rows(ChannelStats& stats, std::size_t first, int rows, int n, const flo
   }
 }
 
-const ChannelStats* find_in(const std::map<std::string, ChannelStats>& all,
-                            const std::string& name) {
+/// Every `step`-th row; when there are too many, every second one goes.
+void keep_rows(KeptRows& kept, int rows, int n, const float* x, int ld) {
+  const auto depth = static_cast<std::ptrdiff_t>(n);
+  kept.depth = n;
+  for (int r = 0; r < rows; ++r, x += ld) {
+    if (kept.seen++ % kept.step != 0) continue;
+    if (kept.count == KeptRows::kMost) {
+      for (int i = 1; 2 * i < kept.count; ++i)
+        std::copy_n(kept.values.begin() + 2 * i * depth, depth, kept.values.begin() + i * depth);
+      kept.count /= 2;
+      kept.step *= 2;
+      kept.values.resize(static_cast<std::size_t>(kept.count * depth));
+      if ((kept.seen - 1) % kept.step != 0) continue;
+    }
+    kept.values.insert(kept.values.end(), x, x + n);
+    ++kept.count;
+  }
+}
+
+template <class T>
+const T* find_in(const std::map<std::string, T>& all, const std::string& name) {
   const auto at = all.find(name);
   return at != all.end() ? &at->second : nullptr;
 }
@@ -64,7 +83,7 @@ const ChannelStats* ChannelWatch::outputs(const std::string& name) const {
   return find_in(outputs_, name);
 }
 
-const ChannelStats* ChannelWatch::inputs(const std::string& name) const {
+const KeptRows* ChannelWatch::inputs(const std::string& name) const {
   return find_in(inputs_, name);
 }
 
@@ -100,7 +119,7 @@ void ChannelWatch::product(int m, int n, int k, const float* a, int lda, const f
                    : static_cast<std::size_t>(weight - reinterpret_cast<const float*>(w->begin)) /
                          static_cast<std::size_t>(k);
   // Before c is written: it may be where a was.
-  if (w != nullptr && first == 0) add_rows(active->inputs_[w->name], 0, m, k, a, lda);
+  if (w != nullptr) keep_rows(active->inputs_[w->name], m, k, a, lda);
   active->plain_.gemm_f32(m, n, k, a, lda, weight, epilogue, c, ldc);
   if (w != nullptr) add_rows(active->outputs_[w->name], first, m, n, c, ldc);
 }

@@ -23,6 +23,15 @@ struct ChannelStats {
   }
 };
 
+/// Some of the rows that a product read, spread evenly over all.
+struct KeptRows {
+  static constexpr int kMost = 1024;
+
+  int count = 0, depth = 0;
+  std::vector<float> values;
+  std::int64_t seen = 0, step = 1;
+};
+
 /// Replaces the kernels of a session of one thread until it is gone. One at a time.
 class ChannelWatch {
  public:
@@ -35,7 +44,7 @@ class ChannelWatch {
   /// when there were none.
   const ChannelStats* outputs(const std::string& name) const;
   /// Rows that the f32 product "X" read.
-  const ChannelStats* inputs(const std::string& name) const;
+  const KeptRows* inputs(const std::string& name) const;
 
  private:
   struct Weight {
@@ -60,7 +69,8 @@ class ChannelWatch {
   const Kernels& plain_;
   Kernels watched_;
   std::vector<Weight> weights_;  // by address
-  std::map<std::string, ChannelStats> outputs_, inputs_;
+  std::map<std::string, ChannelStats> outputs_;
+  std::map<std::string, KeptRows> inputs_;
 };
 
 }  // namespace kinglet::tools

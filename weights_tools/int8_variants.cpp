@@ -3,15 +3,16 @@
 #include <stdexcept>
 
 #include "file_error.hpp"
+#include "recentre.hpp"
+#include "rounding.hpp"
+#include "smooth.hpp"
 
 namespace kinglet::tools {
 namespace {
 
-constexpr const char* kBeside[] = {kScaleSuffix, kSumsSuffix, kNegativesSuffix};
-
 std::uint64_t bytes_of(const ModelEdit& model, const std::string& name) {
   std::uint64_t bytes = model.tensor(name).bytes.size();
-  for (const char* suffix : kBeside) {
+  for (const char* suffix : kBesideS8) {
     if (const ModelEdit::Tensor* beside = model.find_tensor(name + suffix))
       bytes += beside->bytes.size();
   }
@@ -22,31 +23,52 @@ std::string attention_key(const ModelEdit& model) {
   return model.architecture() + ".attention.s8_layers";
 }
 
+/// HiTUT runs stored layers by number and gives away the probabilities of the last; others name the stored
+/// ones, any of which may be int8.
+std::vector<std::uint32_t> attention_layers_of(const ModelEdit& model) {
+  std::vector<std::uint32_t> layers;
+  if (model.find_tensor("blk.0.attn_qkv.weight") == nullptr) return layers;
+  const bool hitut = model.architecture() == "hitut";
+  const std::uint64_t count =
+      hitut ? model.number("hitut.block_count") - 1 : stored_layers_of(model);
+  for (std::uint64_t l = 0; l < count; ++l) layers.push_back(static_cast<std::uint32_t>(l));
+  return layers;
+}
+
 }  // namespace
 
-Int8Variants::Int8Variants(const ModelEdit& model) : f32_(model), s8_(model) {
+Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
+                           const ChannelWatch* seen)
+    : f32_(model), s8_(model), layers_(attention_layers_of(model)) {
   for (const ModelEdit::Tensor& tensor : f32_.tensors()) {
     if (!tensor.is_f32() || !(tensor.is_matrix() || tensor.is_table())) continue;
+    const std::string& name = tensor.name;
     QuantizableWeight weight;
-    weight.name = tensor.name;
+    weight.name = name;
     weight.is_table = tensor.is_table();
-    const DenseMatrix dense = weight.is_table ? f32_.table(tensor.name) : f32_.matrix(tensor.name);
+    DenseMatrix dense = weight.is_table ? f32_.table(name) : f32_.matrix(name);
     weight.rows = dense.rows();
     weight.depth = static_cast<std::uint64_t>(dense.k);
     try {
-      const RowsS8 rows = quantize_rows(dense);
-      weight.is_table ? s8_.put_table_s8(tensor.name, rows) : s8_.put_matrix_s8(tensor.name, rows);
+      if (weight.is_table) {
+        s8_.put_table_s8(name, quantize_rows(dense));
+      } else {
+        const auto factors = smooth.find(name);
+        const std::vector<float> f =
+            factors != smooth.end() ? factors->second : std::vector<float>{};
+        if (!f.empty()) divide_columns(dense, f);
+        const KeptRows* rows =
+            seen != nullptr ? seen->inputs(name.substr(0, name.rfind('.'))) : nullptr;
+        s8_.put_matrix_s8(
+            name, rows ? quantize_rows_for(dense, triangle_of(*rows, f)) : quantize_rows(dense), f);
+      }
     } catch (const std::domain_error& error) {
-      throw FileError(model.path(), quoted(tensor.name), error.what());
+      throw FileError(model.path(), quoted(name), error.what());
     }
     weight.f32_bytes = tensor.bytes.size();
-    weight.s8_bytes = bytes_of(s8_, tensor.name);
+    weight.s8_bytes = bytes_of(s8_, name);
     weights_.push_back(weight);
   }
-  const std::string blocks = model.architecture() + ".block_count";
-  if (model.find_value(blocks) == nullptr || model.find_tensor("blk.0.attn_qkv.weight") == nullptr)
-    return;
-  for (std::uint32_t l = 0; l + 1 < model.number(blocks); ++l) layers_.push_back(l);
 }
 
 ModelEdit Int8Variants::model(const Precisions& wanted) const {
@@ -55,7 +77,7 @@ ModelEdit Int8Variants::model(const Precisions& wanted) const {
     if (!wanted.f32[i]) continue;
     const std::string& name = weights_[i].name;
     model.put_tensor(f32_.tensor(name));
-    for (const char* suffix : kBeside) model.remove_tensor(name + suffix);
+    for (const char* suffix : kBesideS8) model.remove_tensor(name + suffix);
   }
   if (!wanted.s8_attention.empty()) model.set_u32s(attention_key(model), wanted.s8_attention);
   return model;

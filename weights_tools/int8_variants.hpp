@@ -2,9 +2,11 @@
 // Int8Variants: one model with any of its weights in int8, the rest in fp32.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "channel_watch.hpp"
 #include "model_edit.hpp"
 
 namespace kinglet::tools {
@@ -23,13 +25,20 @@ struct Precisions {
   std::vector<std::uint32_t> s8_attention;
 };
 
+/// By the tensor of a matrix: factors of the columns that it reads, see smooth.hpp.
+using ColumnFactors = std::map<std::string, std::vector<float>>;
+
 class Int8Variants {
  public:
-  /// Quantises every weight at once. What is int8 in the model stays so. Throws FileError.
-  explicit Int8Variants(const ModelEdit& model);
+  /// Quantises every weight at once; matrices whose inputs were seen are rounded for these (rounding.hpp). What is int8 in the
+  /// model stays so. Throws FileError.
+  explicit Int8Variants(const ModelEdit& model, const ColumnFactors& smooth = {},
+                        const ChannelWatch* seen = nullptr);
+
+  const ModelEdit& f32() const noexcept { return f32_; }
 
   const std::vector<QuantizableWeight>& weights() const noexcept { return weights_; }
-  /// Layers whose attention may be int8: those below the last.
+  /// Layers whose attention may be int8.
   const std::vector<std::uint32_t>& attention_layers() const noexcept { return layers_; }
 
   Precisions all_f32() const { return {std::vector<bool>(weights_.size(), true), {}}; }

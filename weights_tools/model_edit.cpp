@@ -1,7 +1,6 @@
 #include "model_edit.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <set>
 #include <utility>
@@ -12,8 +11,6 @@ namespace kinglet::tools {
 namespace {
 
 constexpr std::string_view kPanelKeys = "kinglet.panels.";
-constexpr std::array<const char*, 4> kBeside = {kScaleSuffix, kSumsSuffix, kNegativesSuffix,
-                                                kSmoothSuffix};
 
 bool starts_with(std::string_view text, std::string_view start) noexcept {
   return text.substr(0, start.size()) == start;
@@ -224,7 +221,7 @@ void ModelEdit::remove_tensor(std::string_view name) {
   std::set<std::string> names = {stem};
   const Tensor* found = find_tensor(name);
   if (found != nullptr && found->is_s8())
-    for (const char* suffix : kBeside) names.insert(stem + suffix);
+    for (const char* suffix : kBesideS8) names.insert(stem + suffix);
   tensors_.erase(std::remove_if(tensors_.begin(), tensors_.end(),
                                 [&](const Tensor& t) { return names.count(t.name) > 0; }),
                  tensors_.end());

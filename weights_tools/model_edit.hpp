@@ -129,10 +129,11 @@ class ModelEdit {
   /// As many values in the form that the vector has.
   void put_vector(std::string_view name, const std::vector<float>& values);
   /// A bias of one part, of any length.
-  void put_bias(std::string_view name, const std::vector<float>& values);
+  void put_bias(std::string_view name, const std::vector<float>& values, int parts = 1);
   void put_matrix(std::string_view name, const DenseMatrix& x);
   void put_table(std::string_view name, const DenseMatrix& x);
-  void put_matrix_s8(std::string_view name, const RowsS8& x);
+  /// smooth: a factor for each column of the rows that the matrix reads, by which x was divided; empty: as it is.
+  void put_matrix_s8(std::string_view name, const RowsS8& x, const std::vector<float>& smooth = {});
   void put_table_s8(std::string_view name, const RowsS8& x);
 
   /// The size of the file that would be written.

@@ -115,17 +115,25 @@ void ModelEdit::put_vector(std::string_view name, const std::vector<float>& valu
   put_tensor(std::move(fresh));
 }
 
-void ModelEdit::put_bias(std::string_view name, const std::vector<float>& values) {
-  const int n = static_cast<int>(values.size());
-  std::vector<float> padded = values;
-  padded.resize(panels_of(n) * kRows, 0.0f);
-  put_tensor(make_vectors(std::string(name), kGgufF32, 1, n, padded));
+void ModelEdit::put_bias(std::string_view name, const std::vector<float>& values, int parts) {
+  const int n = static_cast<int>(values.size()) / parts;
+  std::vector<float> padded(size_of(parts) * panels_of(n) * kRows);
+  for (std::size_t i = 0; i < values.size(); ++i) padded[place_in_panels(i, n)] = values[i];
+  put_tensor(make_vectors(std::string(name), kGgufF32, parts, n, padded));
 }
 
 DenseMatrix ModelEdit::matrix(std::string_view name) const {
   const Tensor& stored = tensor(name);
   if (!stored.is_matrix()) fail(name, "is not a matrix of f32 or s8");
-  if (stored.is_s8()) return dequantize_rows(matrix_s8(name));
+  if (stored.is_s8()) {
+    DenseMatrix x = dequantize_rows(matrix_s8(name));
+    const std::string smooth = std::string(name) + kSmoothSuffix;
+    if (find_tensor(smooth) == nullptr) return x;
+    const std::vector<float> factors = vector(smooth);
+    if (factors.size() != size_of(x.k)) fail(smooth, "has another number of factors than columns");
+    for (std::size_t i = 0; i < x.values.size(); ++i) x.values[i] *= factors[i % size_of(x.k)];
+    return x;
+  }
   DenseMatrix x{static_cast<int>(stored.panels->parts),
                 static_cast<int>(stored.panels->n),
                 static_cast<int>(stored.panels->k),
@@ -170,12 +178,12 @@ void ModelEdit::put_matrix(std::string_view name, const DenseMatrix& x) {
   Tensor fresh =
       make(name, kGgufF32, {size_of(x.parts) * panels_of(x.n), size_of(x.k), kRows}, panels);
   fresh.panels = panels_like(x.parts, x.n, x.k);
-  for (const char* suffix : {kScaleSuffix, kSumsSuffix, kNegativesSuffix, kSmoothSuffix})
-    remove_tensor(std::string(name) + suffix);
+  for (const char* suffix : kBesideS8) remove_tensor(std::string(name) + suffix);
   put_tensor(std::move(fresh));
 }
 
-void ModelEdit::put_matrix_s8(std::string_view name, const RowsS8& x) {
+void ModelEdit::put_matrix_s8(std::string_view name, const RowsS8& x,
+                              const std::vector<float>& smooth) {
   if (x.k > kMostDepthS8) fail(name, "is too deep for s8: more than 65536 inputs");
   const std::size_t part = kernels::panels_size_s8(x.n, x.k), columns = panels_of(x.n) * kRows;
   std::vector<std::int8_t> panels(size_of(x.parts) * part);
@@ -194,6 +202,8 @@ void ModelEdit::put_matrix_s8(std::string_view name, const RowsS8& x) {
   fresh.panels = panels_like(x.parts, x.n, x.k);
   const std::string stem(name);
   put_tensor(std::move(fresh));
+  if (!smooth.empty())
+    put_after(name, make(stem + kSmoothSuffix, kGgufF32, {size_of(x.k)}, smooth));
   put_after(name, make_vectors(stem + kNegativesSuffix, kGgufS32, x.parts, x.n, negatives));
   put_after(name, make_vectors(stem + kSumsSuffix, kGgufS32, x.parts, x.n, sums));
   put_after(name, make_vectors(stem + kScaleSuffix, kGgufF32, x.parts, x.n, scale));

@@ -25,8 +25,11 @@ inline constexpr std::uint64_t kMostRows = std::uint64_t{1} << 30;
 inline constexpr const char* kScaleSuffix = "_scale";
 inline constexpr const char* kSumsSuffix = "_sums";
 inline constexpr const char* kNegativesSuffix = "_negatives";
-/// And to its inputs, if there: factors of the columns of what it reads, [k].
+/// A factor for each column of the rows that it reads, if there; W is stored divided by it.
 inline constexpr const char* kSmoothSuffix = "_smooth";
+/// All that may stand beside an s8 matrix or table.
+inline constexpr const char* kBesideS8[] = {kScaleSuffix, kSumsSuffix, kNegativesSuffix,
+                                            kSmoothSuffix};
 
 using PanelList = std::map<std::string, Panels>;
 

@@ -6,9 +6,8 @@
 namespace kinglet::tools {
 namespace {
 
-/// A matrix stays in fp32 when its share of the error is this many times its share of the bytes. So at
-/// most 1/64 of the bytes stay, and a file is at most 5 % larger than all in int8.
-constexpr double kManyTimes = 64;
+constexpr double kManyTimes = 8;
+constexpr double kSmallPart = 0.0075;  ///< a file of 25 % becomes one of 26 at most
 
 double per_byte(const Int8Cost& cost) {
   return cost.error * cost.error /
@@ -37,19 +36,22 @@ std::vector<std::size_t> that_fit(const std::vector<std::size_t>& order,
   return taken;
 }
 
-std::size_t count_costly(const std::vector<std::size_t>& order,
-                         const std::vector<Int8Cost>& costs) {
+std::vector<std::size_t> costly(const std::vector<std::size_t>& order,
+                                const std::vector<Int8Cost>& costs, std::uint64_t f32_bytes) {
   double error = 0, bytes = 0;
   for (const Int8Cost& cost : costs) {
     error += cost.error * cost.error;
     bytes += static_cast<double>(cost.saved_bytes);
   }
-  std::size_t count = 0;
-  while (count < order.size() && error > 0 &&
-         per_byte(costs[order[count]]) * bytes >= kManyTimes * error) {
-    ++count;
-  }
-  return count;
+  std::vector<std::size_t> taken = order;
+  taken.erase(std::remove_if(taken.begin(), taken.end(),
+                             [&](std::size_t i) {
+                               return !(error > 0) ||
+                                      per_byte(costs[i]) * bytes < kManyTimes * error;
+                             }),
+              taken.end());
+  return that_fit(taken, costs,
+                  static_cast<std::uint64_t>(kSmallPart * static_cast<double>(f32_bytes)));
 }
 
 std::size_t smallest_within(std::size_t most, double bound,

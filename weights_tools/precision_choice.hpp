@@ -22,9 +22,10 @@ std::vector<std::size_t> by_error_per_byte(const std::vector<Int8Cost>& costs);
 std::vector<std::size_t> that_fit(const std::vector<std::size_t>& order,
                                   const std::vector<Int8Cost>& costs, std::uint64_t room);
 
-/// How many of the first of `order` have a share of the summed error² that is many times their share of
-/// the bytes.
-std::size_t count_costly(const std::vector<std::size_t>& order, const std::vector<Int8Cost>& costs);
+/// Those whose share of the summed error² is many times their share of the bytes, as long as they fit into a
+/// small part of `f32_bytes`.
+std::vector<std::size_t> costly(const std::vector<std::size_t>& order,
+                                const std::vector<Int8Cost>& costs, std::uint64_t f32_bytes);
 
 /// The smallest count in [0, most] whose error_of is at most `bound`, by bisection: errors fall with the
 /// count but for noise. `most` + 1 when even error_of(most) is above it.

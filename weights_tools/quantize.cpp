@@ -12,6 +12,7 @@
 #include "output_file.hpp"
 #include "precision_choice.hpp"
 #include "progress.hpp"
+#include "smooth.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -60,7 +61,7 @@ class Quantizer {
   QuantizeResult run() {
     result_.bytes_before = source_.file_bytes();
     if (!request_.samples.empty()) measure_ = std::make_unique<Measure>(request_, source_);
-    Int8Variants variants = centred();
+    const Int8Variants variants = prepared();
     result_.weights = variants.weights();
     decide_asked();
     if (measure_) measure_alone(variants);
@@ -80,29 +81,83 @@ class Quantizer {
     return inputs;
   }
 
-  /// Constants moved as is best for the model with everything in int8.
-  Int8Variants centred() {
+  /// As is best for the model with everything in int8.
+  Int8Variants prepared() {
     if (!measure_) {
       ModelEdit model = source_;
       if (request_.recentre) result_.recentred = recentre(model, Centre::bias, nullptr);
       return Int8Variants(model);
     }
-    std::unique_ptr<ModelSession> session = open_model(request_.input, request_.isa);
-    ChannelWatch watch(*session);
-    if (request_.recentre) session->run_samples(measure_->samples(), request_.rows);
     std::unique_ptr<Int8Variants> best;
-    for (const Centre centre : {Centre::none, Centre::mean, Centre::middle}) {
-      if (centre != Centre::none && !request_.recentre) break;
-      ModelEdit model = source_;
-      const Recentred done = recentre(model, centre, &watch);
-      auto variants = std::make_unique<Int8Variants>(model);
-      const OutputError error = (*measure_)(variants->model(variants->all_int8()));
-      if (best && error.worst >= result_.all_int8->worst) continue;
-      best = std::move(variants);
-      result_.recentred = done;
-      result_.all_int8 = error;
-    }
+    watched(source_, [&](const ChannelWatch& watch) {
+      for (const Centre centre : {Centre::none, Centre::mean, Centre::middle}) {
+        if (centre != Centre::none && !request_.recentre) break;
+        ModelEdit model = source_;
+        const Recentred done = recentre(model, centre, &watch);
+        if (improves(std::make_unique<Int8Variants>(model), best)) result_.recentred = done;
+      }
+    });
+    refine(best);
     return std::move(*best);
+  }
+
+  /// f(watch) after a run of the samples through a model in fp32.
+  template <class F>
+  void watched(const ModelEdit& model, F f) const {
+    MemorySink bytes(model.path());
+    model.write(bytes);
+    const auto session = open_model(bytes.bytes(), model.path(), request_.isa);
+    const ChannelWatch watch(*session);
+    session->run_samples(measure_->samples(), request_.rows);
+    f(watch);
+  }
+
+  /// Takes variants if they are better than `best` with everything in int8.
+  bool improves(std::unique_ptr<Int8Variants> variants, std::unique_ptr<Int8Variants>& best) {
+    const OutputError error = (*measure_)(variants->model(variants->all_int8()));
+    if (best && !(error.worst < result_.all_int8->worst)) return false;
+    best = std::move(variants);
+    result_.all_int8 = error;
+    return true;
+  }
+
+  /// Rounded for the rows that matrices read, and with factors for their columns.
+  void refine(std::unique_ptr<Int8Variants>& best) {
+    ModelEdit model = best->f32();
+    ColumnFactors factors;
+    std::vector<std::string> names;
+    watched(best->f32(), [&](const ChannelWatch& watch) {
+      if (request_.smooth) {
+        for (const QuantizableWeight& weight : best->weights())
+          smooth(weight, watch, model, factors, names);
+      }
+      result_.rounded =
+          improves(std::make_unique<Int8Variants>(best->f32(), ColumnFactors{}, &watch), best);
+    });
+    if (names.empty()) return;
+    watched(model, [&](const ChannelWatch& watch) {
+      if (improves(
+              std::make_unique<Int8Variants>(model, factors, result_.rounded ? &watch : nullptr),
+              best))
+        result_.smoothed = names;
+    });
+  }
+
+  static void smooth(const QuantizableWeight& weight, const ChannelWatch& watch, ModelEdit& model,
+                     ColumnFactors& factors, std::vector<std::string>& names) {
+    const std::string product = weight.name.substr(0, weight.name.rfind('.'));
+    const KeptRows* rows = watch.inputs(product);
+    if (rows == nullptr || weight.is_table) return;
+    const std::vector<float> f = best_factors(model.matrix(weight.name), *rows);
+    if (f.empty()) return;
+    names.push_back(weight.name);
+    constexpr std::string_view kOutput = ".attn_output";
+    const std::size_t layer = product.size() - std::min(product.size(), kOutput.size());
+    if (product.substr(layer) == kOutput) {
+      fold_into_values(model, product.substr(0, layer), f);
+    } else {
+      factors[weight.name] = f;
+    }
   }
 
   void decide_asked() {
@@ -142,14 +197,16 @@ class Quantizer {
     }
   }
 
-  /// Layers whose attention can be int8 without much harm, those with the least error first.
-  std::vector<std::uint32_t> harmless_layers(const std::vector<std::uint32_t>& layers) const {
+  /// Layers whose attention can be int8 without much harm to a model with this error, those with the least
+  /// of their own first.
+  std::vector<std::uint32_t> harmless_layers(const std::vector<std::uint32_t>& layers,
+                                             double error) const {
     std::vector<std::size_t> order(layers.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const std::vector<double>& errors = result_.attention_errors;
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return errors[a] < errors[b]; });
-    double room = kHarmless * result_.all_int8->worst * result_.all_int8->worst;
+    double room = kHarmless * error * error;
     std::vector<std::uint32_t> chosen;
     for (const std::size_t i : order) {
       room -= errors[i] * errors[i];
@@ -183,8 +240,6 @@ class Quantizer {
   Precisions choose(const Int8Variants& variants) {
     const auto& layers = variants.attention_layers();
     if (request_.attention == QuantizeRequest::Attention::s8) result_.s8_attention = layers;
-    const bool free_attention = request_.attention == QuantizeRequest::Attention::automatic;
-    if (free_attention && measure_) result_.s8_attention = harmless_layers(layers);
     if (request_.attention != QuantizeRequest::Attention::f32) result_.attention_layers = layers;
 
     const std::vector<Int8Cost> cost = costs();
@@ -195,16 +250,18 @@ class Quantizer {
                                         result_.decisions[i] == Decision::kept_as_asked;
                                }),
                 order.end());
-    if (request_.budget_bytes) order = within_budget(variants, order, cost);
-    std::size_t count = request_.budget_bytes && !request_.max_error ? order.size() : 0;
-    if (!request_.budget_bytes && !request_.max_error) count = count_costly(order, cost);
+    if (request_.budget_bytes) {
+      order = within_budget(variants, order, cost);
+    } else if (!request_.max_error) {
+      order = costly(order, cost, result_.bytes_before);
+    }
 
     const auto error_of = [&](std::size_t kept) {
       result_.reached = (*measure_)(variants.model(with_kept(variants, order, kept)));
       return result_.reached->worst;
     };
+    std::size_t count = order.size();
     if (request_.max_error && result_.refused.empty()) {
-      if (free_attention && error_of(0) > *request_.max_error) result_.s8_attention.clear();
       count = smallest_within(order.size(), *request_.max_error, error_of);
       if (count > order.size()) {
         count = order.size();
@@ -212,7 +269,16 @@ class Quantizer {
                error_of(count));
       }
     }
-    if (measure_) error_of(count);
+    if (measure_) {
+      const double error = error_of(count);
+      if (request_.attention == QuantizeRequest::Attention::automatic) {
+        result_.s8_attention = harmless_layers(layers, error);
+        if (error_of(count) > request_.max_error.value_or(1e300)) {
+          result_.s8_attention.clear();
+          error_of(count);
+        }
+      }
+    }
     for (std::size_t i = 0; i < count; ++i)
       result_.decisions[order[i]] = Decision::kept_for_accuracy;
     return with_kept(variants, order, count);
@@ -252,6 +318,8 @@ class Quantizer {
     if (!kept.empty()) step += ", in fp32 " + kept;
     if (result_.recentred.norms + result_.recentred.layers > 0)
       step += std::string(", recentred by ") + name_of(result_.recentred.centre);
+    if (result_.rounded) step += ", rounded for samples";
+    if (!result_.smoothed.empty()) step += ", smoothed";
     ModelEdit model = variants.model(chosen);
     model.add_step(step);
     return model;

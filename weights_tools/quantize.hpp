@@ -26,6 +26,7 @@ struct QuantizeRequest {
   std::optional<double> max_error;
   std::optional<std::uint64_t> budget_bytes;
   bool recentre = true;
+  bool smooth = false;  ///< needs samples
   Attention attention = Attention::f32;
   std::string isa;
   int threads = 1;
@@ -42,6 +43,8 @@ struct QuantizeResult {
   std::vector<double> attention_errors;  // empty when not measured
   std::vector<std::uint32_t> s8_attention;
   Recentred recentred;
+  bool rounded = false;                          // for the rows of the samples
+  std::vector<std::string> smoothed;             // tensors whose columns got factors
   std::optional<OutputError> all_int8, reached;  // of the whole model
   std::uint64_t bytes_before = 0, bytes = 0;
   std::string refused;  // why nothing was written, "" when the file is there

@@ -81,6 +81,10 @@ void add_quantize(CLI::App& app) {
   command->add_flag("!--no-recentre", request.recentre,
                     "Leave constant offsets of channels where they are");
   command
+      ->add_flag("--smooth", request.smooth,
+                 "Factors for the columns of rows and weights, where they make int8 better")
+      ->needs(samples);
+  command
       ->add_option("--attention", options->attention,
                    "Attention in int8 below the last layer: where --samples show no harm, nowhere, "
                    "everywhere")

@@ -33,6 +33,17 @@ std::string error_text(double error) {
   return text;
 }
 
+bool is_smoothed(const QuantizeResult& result, const std::string& name) {
+  const auto& all = result.smoothed;
+  return std::find(all.begin(), all.end(), name) != all.end();
+}
+
+std::string decision_text(const QuantizeResult& result, std::size_t i) {
+  const bool factors =
+      result.decisions[i] == Decision::int8 && is_smoothed(result, result.weights[i].name);
+  return std::string(text_of(result.decisions[i])) + (factors ? ", smoothed" : "");
+}
+
 bool is_s8(const QuantizeResult& result, std::uint32_t layer) {
   const auto& chosen = result.s8_attention;
   return std::find(chosen.begin(), chosen.end(), layer) != chosen.end();
@@ -52,7 +63,7 @@ void print_quantized(std::ostream& out, const QuantizeRequest& request,
           (std::to_string(w.rows) + " x " + std::to_string(w.depth)).c_str(),
           std::to_string(w.f32_bytes).c_str(), std::to_string(w.s8_bytes).c_str(),
           result.errors.empty() ? "-" : error_text(result.errors[i]).c_str(),
-          text_of(result.decisions[i]));
+          decision_text(result, i).c_str());
   }
   for (std::size_t i = 0; i < result.attention_layers.size(); ++i) {
     const std::uint32_t layer = result.attention_layers[i];
@@ -69,6 +80,7 @@ void print_quantized(std::ostream& out, const QuantizeRequest& request,
           "%s; the largest %.4g (%s)\n",
           moved.norms, moved.layers, name_of(moved.centre), moved.largest, moved.where.c_str());
   }
+  if (result.rounded) out << "  matrices rounded for the rows that they read of the samples\n";
   if (result.all_int8) {
     print(out, "  error with all of them in int8 %s (%s), as chosen %s (%s)\n",
           error_text(result.all_int8->worst).c_str(), result.all_int8->output.c_str(),
@@ -96,6 +108,7 @@ std::string quantized_json(const QuantizeRequest& request, const QuantizeResult&
                   {"depth", w.depth}, {"fp32_bytes", w.f32_bytes}, {"int8_bytes", w.s8_bytes}};
     if (!result.errors.empty()) entry["error_alone"] = result.errors[i];
     entry["decision"] = text_of(result.decisions[i]);
+    entry["smoothed"] = is_smoothed(result, w.name);
     out["weights"].push_back(entry);
   }
   out["attention"] = Json::array();
@@ -111,6 +124,7 @@ std::string quantized_json(const QuantizeRequest& request, const QuantizeResult&
                       {"attention_layers", moved.layers},
                       {"largest", moved.largest},
                       {"where", moved.where}};
+  out["rounded_for_samples"] = result.rounded;
   if (result.all_int8) {
     out["error_all_int8"] = {{"worst", result.all_int8->worst},
                              {"output", result.all_int8->output}};

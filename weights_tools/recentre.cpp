@@ -18,11 +18,6 @@ std::uint64_t layers_of(const ModelEdit& model) {
   return model.find_value(key) ? model.number(key) : 0;
 }
 
-std::uint64_t stored_layers_of(const ModelEdit& model) {
-  const std::string key = model.architecture() + ".stored_block_count";
-  return model.find_value(key) ? model.number(key) : layers_of(model);
-}
-
 bool any(const std::vector<double>& c) {
   return std::any_of(c.begin(), c.end(), [](double x) { return x != 0; });
 }
@@ -32,16 +27,8 @@ void need_bias(ModelEdit& model, const std::string& product) {
   const std::string name = product + ".bias";
   if (model.find_tensor(name) != nullptr) return;
   const Panels of = *model.tensor(product + ".weight").panels;
-  ModelEdit::Tensor bias;
-  bias.name = name;
-  bias.panels = Panels{of.parts, of.n, 0};
-  constexpr std::uint64_t kRows = kernels::kPanel;
-  const std::uint64_t panels = of.parts * ((of.n + kRows - 1) / kRows);
-  bias.shape = {panels, kRows};
-  bias.own = std::make_shared<const std::vector<unsigned char>>(
-      static_cast<std::size_t>(panels * kRows) * sizeof(float));
-  bias.bytes = Bytes(bias.own->data(), bias.own->size());
-  model.put_tensor(std::move(bias));
+  model.put_bias(name, std::vector<float>(static_cast<std::size_t>(of.parts * of.n)),
+                 static_cast<int>(of.parts));
 }
 
 /// bias[first + i] += c[i]
@@ -118,6 +105,11 @@ void note(Recentred& done, const std::string& where, const std::vector<double>& 
 
 }  // namespace
 
+std::uint64_t stored_layers_of(const ModelEdit& model) {
+  const std::string key = model.architecture() + ".stored_block_count";
+  return model.find_value(key) ? model.number(key) : layers_of(model);
+}
+
 const char* name_of(Centre centre) noexcept {
   switch (centre) {
     case Centre::none: return "none";
@@ -130,6 +122,9 @@ const char* name_of(Centre centre) noexcept {
 
 std::vector<NormReaders> movable_norms(const ModelEdit& model) {
   const std::uint64_t layers = layers_of(model), stored = stored_layers_of(model);
+  // What reads a layer's rows is known where each layer runs once, one after the other.
+  const bool in_order =
+      stored == layers && !model.find_value(model.architecture() + ".block_order");
   std::vector<NormReaders> all;
   const auto add = [&](const NormReaders& at) {
     for (const std::string& name : {at.norm, at.product, at.sum}) {
@@ -141,13 +136,13 @@ std::vector<NormReaders> movable_norms(const ModelEdit& model) {
   const std::string mapping = "embd_to_hidden";
   if (has_weight(model, mapping)) {
     add({"token_embd_norm", mapping, ""});
-  } else if (stored == layers) {
+  } else if (in_order) {
     add({"token_embd_norm", "blk.0.attn_qkv", "blk.0.attn_output"});
   }
   for (std::uint64_t l = 0; l < stored; ++l) {
     const std::string layer = layer_name(l), next = layer_name(l + 1);
     add({layer + ".attn_output_norm", layer + ".ffn_up", layer + ".ffn_down"});
-    if (l + 1 < layers && stored == layers)
+    if (in_order && l + 1 < layers)
       add({layer + ".layer_output_norm", next + ".attn_qkv", next + ".attn_output"});
   }
   return all;
