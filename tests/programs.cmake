@@ -61,6 +61,14 @@ function(kinglet_needs_small_model name)
                        PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}small_model)
 endfunction()
 
+set(KINGLET_SMALL_INT8_MODEL "${scratch}/hitut6_small_int8.gguf")
+kinglet_add_test(
+  programs.quantize_small COMMAND kinglet-weights quantize "${KINGLET_SMALL_MODEL}" --attention s8
+                                  -o "${KINGLET_SMALL_INT8_MODEL}")
+kinglet_needs_small_model(programs.quantize_small)
+set_tests_properties(${KINGLET_TEST_PREFIX}programs.quantize_small
+                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}small_int8_model)
+
 # As right as PyTorch: within two examples of every accuracy it reached in fp32.
 if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
   kinglet_add_test(

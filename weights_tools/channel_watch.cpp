@@ -83,8 +83,8 @@ const ChannelStats* ChannelWatch::outputs(const std::string& name) const {
   return find_in(outputs_, name);
 }
 
-const KeptRows* ChannelWatch::inputs(const std::string& name) const {
-  return find_in(inputs_, name);
+const KeptRows* ChannelWatch::inputs_of(const std::string& tensor) const {
+  return find_in(inputs_, tensor.substr(0, tensor.rfind('.')));
 }
 
 const ChannelWatch::Weight* ChannelWatch::find(const void* data) const {

@@ -43,8 +43,8 @@ class ChannelWatch {
   /// Rows that the norm "X" or the f32 product "X" gave, channels of a product padded as its bias is; null
   /// when there were none.
   const ChannelStats* outputs(const std::string& name) const;
-  /// Rows that the f32 product "X" read.
-  const KeptRows* inputs(const std::string& name) const;
+  /// Rows that the f32 product with the tensor "X.weight" read.
+  const KeptRows* inputs_of(const std::string& tensor) const;
 
  private:
   struct Weight {

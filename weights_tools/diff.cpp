@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "half.hpp"
+#include "panel_list.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -88,6 +89,73 @@ Difference compare(const Tensor& a, const Tensor& b) {
   return difference;
 }
 
+/// The scales of an int8 tensor's rows; null where it has none.
+const Tensor* scales_of(const Checkpoint& checkpoint, const Tensor& tensor) {
+  if (tensor.dtype != DType::s8 || tensor.shape.size() != 2) return nullptr;
+  const Tensor* scales = checkpoint.find(tensor.name + kScaleSuffix);
+  const bool fits =
+      scales != nullptr && scales->dtype == DType::f32 && scales->count() == tensor.shape[0];
+  return fits ? scales : nullptr;
+}
+
+/// What stands beside an int8 tensor of its file is compared with it.
+bool is_beside(const Checkpoint& checkpoint, const std::string& name) {
+  for (const std::string suffix : kBesideS8) {
+    if (name.size() <= suffix.size() || name.substr(name.size() - suffix.size()) != suffix)
+      continue;
+    const Tensor* weight = checkpoint.find(name.substr(0, name.size() - suffix.size()));
+    if (weight != nullptr && scales_of(checkpoint, *weight) != nullptr) return true;
+  }
+  return false;
+}
+
+/// Row r of a matrix or table as numbers: int8 times its scale, and the factors of its columns.
+std::vector<double> row_of(const Checkpoint& checkpoint, const Tensor& tensor, std::uint64_t r) {
+  const auto n = static_cast<std::size_t>(tensor.shape[1]);
+  std::vector<unsigned char> bytes(n * static_cast<std::size_t>(tensor.item_size));
+  copy_elements(tensor, r * n, n, bytes.data());
+  double scale = 1;
+  if (const Tensor* scales = scales_of(checkpoint, tensor)) {
+    unsigned char one[sizeof(float)];
+    copy_elements(*scales, r, 1, one);
+    scale = static_cast<double>(load<float>(one));
+  }
+  const Tensor* smooth = checkpoint.find(tensor.name + kSmoothSuffix);
+  if (smooth != nullptr && (smooth->dtype != DType::f32 || smooth->count() != tensor.shape[1]))
+    smooth = nullptr;
+  std::vector<double> row(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    row[i] =
+        scale * number_at(tensor.dtype, &bytes[i * static_cast<std::size_t>(tensor.item_size)]);
+    if (smooth == nullptr) continue;
+    unsigned char one[sizeof(float)];
+    copy_elements(*smooth, i, 1, one);
+    row[i] *= static_cast<double>(load<float>(one));
+  }
+  return row;
+}
+
+/// Matrices of one shape, one of them in int8 and the other not: the largest difference, and relative to the RMS.
+std::string int8_text(const Checkpoint& a, const Tensor& x, const Checkpoint& b, const Tensor& y) {
+  double largest = 0, error = 0, size = 0;
+  for (std::int64_t r = 0; r < x.shape[0]; ++r) {
+    const std::vector<double> p = row_of(a, x, static_cast<std::uint64_t>(r)),
+                              q = row_of(b, y, static_cast<std::uint64_t>(r));
+    for (std::size_t i = 0; i < p.size(); ++i) {
+      const double distance = std::abs(p[i] - q[i]);
+      if (!(distance <= largest)) largest = distance;
+      error += distance * distance;
+      size += std::max(p[i] * p[i], q[i] * q[i]);
+    }
+  }
+  char text[120];
+  std::snprintf(text, sizeof text,
+                "%s in one, %s in the other: differ by at most %.6g, RMS %.3g %%",
+                x.dtype_name.c_str(), y.dtype_name.c_str(), largest,
+                size > 0 ? 100 * std::sqrt(error / size) : 0.0);
+  return text;
+}
+
 std::string shape_text(const Tensor& tensor) {
   std::string text = tensor.dtype_name + " [";
   for (std::size_t i = 0; i < tensor.shape.size(); ++i)
@@ -105,19 +173,29 @@ bool print_diff(std::ostream& out, const std::string& path_a, const std::string&
   const Checkpoint a = read_logical(path_a), b = read_logical(path_b);
   std::size_t equal = 0, different = 0;
   auto x = a.tensors.begin(), y = b.tensors.begin();
+  const auto only_in = [&](const Checkpoint& file, const Checkpoint& other, const std::string& path,
+                           const Tensor& tensor) {
+    const std::string& name = tensor.name;
+    if (is_beside(file, name) && !is_beside(other, name)) return;
+    ++different;
+    out << printable(name, 2000) << "  only in " << path << '\n';
+  };
   const auto show = [&](const Tensor& tensor, const std::string& what) {
     ++different;
     out << printable(tensor.name, 2000) << "  " << what << '\n';
   };
   while (x != a.tensors.end() || y != b.tensors.end()) {
     if (y == b.tensors.end() || (x != a.tensors.end() && x->name < y->name)) {
-      show(*x, "only in " + path_a);
+      only_in(a, b, path_a, *x);
       ++x;
     } else if (x == a.tensors.end() || y->name < x->name) {
-      show(*y, "only in " + path_b);
+      only_in(b, a, path_b, *y);
       ++y;
     } else {
-      if (x->dtype_name != y->dtype_name || x->shape != y->shape) {
+      if (x->shape == y->shape && x->item_size > 0 && y->item_size > 0 &&
+          (scales_of(a, *x) == nullptr) != (scales_of(b, *y) == nullptr)) {
+        show(*x, int8_text(a, *x, b, *y));
+      } else if (x->dtype_name != y->dtype_name || x->shape != y->shape) {
         show(*x, shape_text(*x) + " in one, " + shape_text(*y) + " in the other");
       } else if (const Difference found = compare(*x, *y); found.unequal > 0) {
         char largest[40];

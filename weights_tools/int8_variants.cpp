@@ -37,6 +37,8 @@ std::vector<std::uint32_t> attention_layers_of(const ModelEdit& model) {
 
 }  // namespace
 
+bool is_gathered(const std::string& tensor) { return tensor == "token_embd.weight"; }
+
 Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
                            const ChannelWatch* seen)
     : f32_(model), s8_(model), layers_(attention_layers_of(model)) {
@@ -58,7 +60,7 @@ Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
             factors != smooth.end() ? factors->second : std::vector<float>{};
         if (!f.empty()) divide_columns(dense, f);
         const KeptRows* rows =
-            seen != nullptr ? seen->inputs(name.substr(0, name.rfind('.'))) : nullptr;
+            seen != nullptr && !is_gathered(name) ? seen->inputs_of(name) : nullptr;
         s8_.put_matrix_s8(
             name, rows ? quantize_rows_for(dense, triangle_of(*rows, f)) : quantize_rows(dense), f);
       }

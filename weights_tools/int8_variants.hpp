@@ -25,6 +25,9 @@ struct Precisions {
   std::vector<std::uint32_t> s8_attention;
 };
 
+/// Rows of word embeddings: in a masked LM a matrix too, but neither its columns nor its rounding may be changed for that.
+bool is_gathered(const std::string& tensor);
+
 /// By the tensor of a matrix: factors of the columns that it reads, see smooth.hpp.
 using ColumnFactors = std::map<std::string, std::vector<float>>;
 

@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "file_error.hpp"
+#include "recentre.hpp"
 #include "rewrite.hpp"
 
 namespace kinglet::tools {
@@ -91,6 +92,9 @@ void run(const Options& options) {
 }  // namespace
 
 void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
+  if (edit.find_value(kFittedLayers))
+    throw FileError(edit.path(), "layers",
+                    "were fitted to each other by quantize; keep layers first, then quantise");
   const std::string& arch = edit.architecture();
   const std::vector<std::uint32_t> order = stored_order(edit, arch);
   NewNumbers new_run;               // by the old place in the run

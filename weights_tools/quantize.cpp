@@ -146,8 +146,8 @@ class Quantizer {
   static void smooth(const QuantizableWeight& weight, const ChannelWatch& watch, ModelEdit& model,
                      ColumnFactors& factors, std::vector<std::string>& names) {
     const std::string product = weight.name.substr(0, weight.name.rfind('.'));
-    const KeptRows* rows = watch.inputs(product);
-    if (rows == nullptr || weight.is_table) return;
+    const KeptRows* rows = watch.inputs_of(weight.name);
+    if (rows == nullptr || weight.is_table || is_gathered(weight.name)) return;
     const std::vector<float> f = best_factors(model.matrix(weight.name), *rows);
     if (f.empty()) return;
     names.push_back(weight.name);
@@ -321,6 +321,7 @@ class Quantizer {
     if (result_.rounded) step += ", rounded for samples";
     if (!result_.smoothed.empty()) step += ", smoothed";
     ModelEdit model = variants.model(chosen);
+    if (result_.recentred.between_layers) model.set_bool(kFittedLayers, true);
     model.add_step(step);
     return model;
   }

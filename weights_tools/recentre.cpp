@@ -135,15 +135,15 @@ std::vector<NormReaders> movable_norms(const ModelEdit& model) {
   };
   const std::string mapping = "embd_to_hidden";
   if (has_weight(model, mapping)) {
-    add({"token_embd_norm", mapping, ""});
+    add({"token_embd_norm", mapping, "", false});
   } else if (in_order) {
-    add({"token_embd_norm", "blk.0.attn_qkv", "blk.0.attn_output"});
+    add({"token_embd_norm", "blk.0.attn_qkv", "blk.0.attn_output", true});
   }
   for (std::uint64_t l = 0; l < stored; ++l) {
     const std::string layer = layer_name(l), next = layer_name(l + 1);
-    add({layer + ".attn_output_norm", layer + ".ffn_up", layer + ".ffn_down"});
-    if (in_order && l + 1 < layers)
-      add({layer + ".layer_output_norm", next + ".attn_qkv", next + ".attn_output"});
+    add({layer + ".attn_output_norm", layer + ".ffn_up", layer + ".ffn_down", false});
+    if (in_order && l + 1 < layers && !has_weight(model, "exit." + std::to_string(l)))
+      add({layer + ".layer_output_norm", next + ".attn_qkv", next + ".attn_output", true});
   }
   return all;
 }
@@ -180,6 +180,7 @@ Recentred recentre(ModelEdit& model, Centre centre, const ChannelWatch* watch) {
     if (!any(c)) continue;
     move_offsets(model, at, c);
     ++done.norms;
+    done.between_layers = done.between_layers || at.between_layers;
     note(done, at.norm, c);
   }
   if (centre == Centre::bias) return done;

@@ -23,10 +23,11 @@ struct NormReaders {
   std::string norm;
   std::string product;
   std::string sum;  ///< the product that these rows are added to, "" for none
+  bool between_layers = false;
 };
 
 /// Those of the model whose constants can be moved exactly, from the first to the last. Layers that are
-/// stored once and run several times keep what other layers would see.
+/// stored once and run several times keep what other layers would see, those with an exit (PABEE) what that reads.
 std::vector<NormReaders> movable_norms(const ModelEdit& model);
 
 /// Layers that the file holds: "blk.0" and so on.
@@ -39,6 +40,9 @@ void move_offsets(ModelEdit& model, const NormReaders& at, const std::vector<dou
 void move_attention_offsets(ModelEdit& model, const std::string& layer,
                             const std::vector<double>& keys, const std::vector<double>& values);
 
+/// True in files whose layers only fit those that they followed when constants were moved.
+inline constexpr const char* kFittedLayers = "kinglet.fitted_layers";
+
 enum class Centre { none, bias, mean, middle };
 const char* name_of(Centre centre) noexcept;
 
@@ -46,6 +50,7 @@ const char* name_of(Centre centre) noexcept;
 struct Recentred {
   Centre centre = Centre::none;
   int norms = 0, layers = 0;
+  bool between_layers = false;  ///< a layer then fits only the one that it followed
   double largest = 0;
   std::string where;
 };

@@ -176,7 +176,7 @@ TEST_CASE(
   ModelEdit moved = plain;
   watched(plain, [&](const tools::ChannelWatch& watch) {
     CHECK(watch.outputs("blk.0.attn_output") != nullptr);
-    CHECK(watch.inputs("blk.0.attn_output") != nullptr);
+    CHECK(watch.inputs_of("blk.0.attn_output.weight") != nullptr);
     CHECK(watch.outputs("nothing") == nullptr);
     recentre(moved, tools::Centre::mean, &watch);
   });
