@@ -44,6 +44,29 @@ foreach(config IN LISTS fixtures)
   endif()
 endforeach()
 
+# A real one: its package is not part of the fixtures.
+set(KINGLET_MINILM "$ENV{KINGLET_MINILM}" CACHE PATH "Folder with MiniLM-L6's model.safetensors")
+set(minilm "${KINGLET_FIXTURES}/zoo/minilm-l6-v2")
+if(KINGLET_FIXTURES AND KINGLET_MINILM AND NOT CMAKE_CROSSCOMPILING)
+  kinglet_add_test(
+    programs.convert_minilm
+    COMMAND kinglet-weights convert "${KINGLET_MINILM}/model.safetensors" --config
+            "${minilm}/model.json" --vocab "${KINGLET_MINILM}/vocab.txt" -o "${scratch}/minilm.gguf")
+  kinglet_add_test(
+    programs.verify_minilm
+    COMMAND kinglet-weights verify "${scratch}/minilm.gguf"
+            "${minilm}/cases/sentences40.safetensors" --bounds "${minilm}/model.json")
+  set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_minilm
+                       PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}minilm)
+  set_tests_properties(${KINGLET_TEST_PREFIX}programs.verify_minilm
+                       PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}minilm)
+else()
+  kinglet_add_test(
+    programs.verify_minilm
+    COMMAND ${CMAKE_COMMAND} -E echo
+            "skipped: sentences through MiniLM-L6: KINGLET_FIXTURES and KINGLET_MINILM name no folders")
+endif()
+
 # The trained model that ships with the repository; later tests run it.
 set(small "${PROJECT_SOURCE_DIR}/models/hitut6_small")
 set(KINGLET_SMALL_MODEL "${scratch}/hitut6_small.gguf")

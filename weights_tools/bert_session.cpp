@@ -25,14 +25,15 @@ constexpr unsigned kDescribing = bert::kLastHidden | bert::kPooled | bert::kEmbe
 struct Results {
   Results(const bert::Config& config, unsigned wanted_heads, int count, int length, int each_lm)
       : c(config), wanted(wanted_heads), rows(count), seq(length), lm_each(each_lm) {
-    const auto take = [&](std::vector<float>& x, unsigned head, int each) {
+    const auto take = [&](std::vector<float>& x, unsigned head, int a, int b = 1) {
       if ((wanted & head) == 0) return;
-      x.resize(static_cast<std::size_t>(rows) * static_cast<std::size_t>(each));
+      x.resize(static_cast<std::size_t>(rows) * static_cast<std::size_t>(a) *
+               static_cast<std::size_t>(b));
     };
-    take(last_hidden, bert::kLastHidden, seq * c.hidden);
+    take(last_hidden, bert::kLastHidden, seq, c.hidden);
     take(pooled, bert::kPooled, c.hidden);
     take(classes, bert::kClasses, c.labels);
-    take(masked_lm, bert::kMaskedLm, places() * c.lm_words);
+    take(masked_lm, bert::kMaskedLm, places(), c.lm_words);
     take(next_sentence, bert::kNextSentence, 2);
     take(sentence_order, bert::kSentenceOrder, 2);
     take(answer_start, bert::kAnswer, seq);
