@@ -5,30 +5,16 @@
 // The model: a BERT converted with its word pieces, such as MiniLM-L6:
 //   kinglet-weights convert model.safetensors --config config.json --vocab vocab.txt -o MODEL.gguf
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <kinglet/kinglet.hpp>
 
+#include "map_file.hpp"
+
 namespace {
 
 using namespace kinglet;
-
-Bytes map_file(const char* path) {
-  const int fd = open(path, O_RDONLY);
-  struct stat info {};
-  if (fd < 0 || fstat(fd, &info) != 0 || info.st_size == 0) return {};
-  const auto size = static_cast<std::size_t>(info.st_size);
-  void* p = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  close(fd);
-  if (p == MAP_FAILED) return {};
-  return {static_cast<const unsigned char*>(p), size};
-}
 
 int fail(const char* what, const Status& status) {
   std::fprintf(stderr, "sentence_embedding: %s: %s %.*s\n", what, status.what(),

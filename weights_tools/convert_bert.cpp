@@ -147,13 +147,7 @@ void summarize(const BertModel& m, const CheckpointWeights& weights, const Tenso
   head(("an exit of " + std::to_string(m.exit_labels) + " after each layer").c_str(), m.exits > 0);
   report << "heads     " << (heads.empty() ? "none" : heads) << "\nnumerics  " << m.activation
          << ", layer-norm epsilon " << m.eps << '\n';
-  for (const std::string& name : weights.skipped()) report << "skipped   " << name << '\n';
-  for (const auto& [type, count] : weights.converted()) {
-    report << "note      " << count << " tensors of " << type << " are stored as float32\n";
-  }
-  for (const std::string& note : notes) report << "note      " << note << '\n';
-  report << "stored    " << plan.size() << " tensors; the checkpoint has " << m.source_parameters
-         << " parameters\n";
+  report_source(report, weights, notes, plan);
 }
 
 }  // namespace

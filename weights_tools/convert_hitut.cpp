@@ -188,16 +188,10 @@ void summarize(const HitutModel& m, const CheckpointWeights& weights, const Tens
          << "numerics  " << m.activation << ", layer-norm epsilon " << m.eps;
   if (m.posture) report << " (posture " << m.posture_eps << ')';
   report << '\n';
-  for (const std::string& name : weights.skipped()) report << "skipped   " << name << '\n';
   if (m.type_rows > 1) {
     report << "skipped   encoder.embeddings.token_type_embeddings.weight, all rows but the first\n";
   }
-  for (const auto& [type, count] : weights.converted()) {
-    report << "note      " << count << " tensors of " << type << " are stored as float32\n";
-  }
-  for (const std::string& note : notes) report << "note      " << note << '\n';
-  report << "stored    " << plan.size() << " tensors; the checkpoint has " << m.source_parameters
-         << " parameters\n";
+  report_source(report, weights, notes, plan);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "convert_mapping.hpp"
 
 #include <algorithm>
+#include <ostream>
 
 namespace kinglet::tools {
 
@@ -18,6 +19,17 @@ LayerNames albert_layer(const std::string& at) {
   return {attention + "query", attention + "key",           attention + "value",
           attention + "dense", attention + "LayerNorm",     at + "ffn",
           at + "ffn_output",   at + "full_layer_layer_norm"};
+}
+
+void report_source(std::ostream& report, const CheckpointWeights& weights,
+                   const std::vector<std::string>& notes, const TensorPlan& plan) {
+  for (const std::string& name : weights.skipped()) report << "skipped   " << name << '\n';
+  for (const auto& [type, count] : weights.converted()) {
+    report << "note      " << count << " tensors of " << type << " are stored as float32\n";
+  }
+  for (const std::string& note : notes) report << "note      " << note << '\n';
+  report << "stored    " << plan.size() << " tensors; the checkpoint has " << weights.parameters()
+         << " parameters\n";
 }
 
 FillRows TensorMapping::from(const std::string& name, const Shape& shape) {

@@ -3,6 +3,7 @@
 // tensors of the plan.
 
 #include <functional>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ struct LayerNames {
 /// As the original code of BERT and RoBERTa names them, and that of ALBERT; `at` ends with a dot.
 LayerNames bert_layer(const std::string& at);
 LayerNames albert_layer(const std::string& at);
+
+/// The last lines of a converter's report: what was skipped, assumed and stored.
+void report_source(std::ostream& report, const CheckpointWeights& weights,
+                   const std::vector<std::string>& notes, const TensorPlan& plan);
 
 class TensorMapping {
  protected:
