@@ -241,7 +241,8 @@ void run(const Options& options) {
   std::vector<Variant> variants;
   for (std::size_t i = 0; i + 1 < options.files.size(); ++i) {
     variants.push_back(open_variant(options.files[i], set, options));
-    if (typeid(*variants[i].evaluation) != typeid(*variants[0].evaluation))
+    const Evaluation &mine = *variants[i].evaluation, &first = *variants[0].evaluation;
+    if (typeid(mine) != typeid(first))
       throw FileError(options.files[i], path, "is judged otherwise than for the first model");
   }
   run_in_turns(variants, variants[0].evaluation->steps());
