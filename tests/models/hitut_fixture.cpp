@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -145,6 +146,15 @@ std::vector<float> Heads::row(int b) const {
     out.insert(out.end(), head->begin() + b * each, head->begin() + (b + 1) * each);
   }
   return out;
+}
+
+std::uint64_t hash(const std::vector<float>& x, std::uint64_t h) {
+  for (const float value : x) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    for (int i = 0; i < 4; ++i) h = (h ^ ((bits >> (8 * i)) & 0xff)) * 1099511628211u;
+  }
+  return h;
 }
 
 }  // namespace kinglet::test

@@ -20,6 +20,9 @@ std::string hitut_model(const std::string& encoder);
 /// Path of the model file converted from models/hitut6_small, with its word pieces.
 std::string trained_model();
 
+/// FNV-1a over the bits of x, begun with h.
+std::uint64_t hash(const std::vector<float>& x, std::uint64_t h);
+
 /// Made-up prepared tensors: integers from a fixed generator, features exact in binary.
 struct MadeUpInput {
   MadeUpInput(const hitut::Config& c, hitut::Task task, int batch, std::uint32_t seed,

@@ -27,15 +27,6 @@ bool finite(const std::vector<float>& x) {
 
 bool has_fma(const char* isa) { return std::strcmp(isa, "sse4_2") != 0; }
 
-std::uint64_t hash(const std::vector<float>& x, std::uint64_t h) {
-  for (const float value : x) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; ++i) h = (h ^ ((bits >> (8 * i)) & 0xff)) * 1099511628211u;
-  }
-  return h;
-}
-
 }  // namespace
 
 TEST_CASE(

@@ -105,15 +105,6 @@ tools::QuantizeRequest request_for(const std::string& input, const std::string& 
   return request;
 }
 
-std::uint64_t hash(const std::vector<float>& x, std::uint64_t h) {
-  for (const float value : x) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    for (int i = 0; i < 4; ++i) h = (h ^ ((bits >> (8 * i)) & 0xff)) * 1099511628211u;
-  }
-  return h;
-}
-
 /// Of all logits; `batch` sequences at once, or each alone.
 std::uint64_t hash_of(tools::HitutSession& session, bool alone) {
   const hitut::Config& c = session.config();
@@ -205,7 +196,7 @@ TEST_CASE(
   const auto plain = quantize(request);
   CHECK(plain.bytes * 100 <= plain.bytes_before * 31);
   CHECK(plain.recentred.norms == 0);
-  check_not_below(wanted, accuracies(request.output, set), 1.0);
+  check_not_below(wanted, accuracies(request.output, set), 0.5);
 
   const std::string path = temporary_file("outliers.gguf");
   request = request_for(path, "outliers_int8.gguf");
