@@ -61,6 +61,24 @@ struct Linear {
   }
 };
 
+/// The four gates of an LSTM: x·Wᵀ with the sum of both biases, and h·Wᵀ without one; each in its own
+/// precision. The rows of both are permuted, so that a block of 16 units has its gates side by side:
+/// row 64u + 16g + j is gate g (i, f, g, o) of unit 16u + j. The rows of units that a last block lacks
+/// are zero.
+struct Lstm {
+  Linear ih, hh;  ///< n = 4·padded(units), k = inputs and units
+  int units = 0;
+};
+
+/// A transposed convolution as a product and an addition of what overlaps: `taps` has a row for each
+/// output of one pixel, [ky][kx][channel] with kernel × kernel places, and no bias.
+struct ConvTranspose {
+  Linear taps;
+  const float* bias = nullptr;  ///< [channels]
+  int channels = 0;             ///< of the output
+  int kernel = 0, stride = 0, padding = 0;
+};
+
 struct Norm {
   const float* gamma = nullptr;
   const float* beta = nullptr;

@@ -78,6 +78,34 @@ class Binder {
     return w;
   }
 
+  /// name.weight f32 [n], a vector that no product packs.
+  const float* vector(std::string_view name, int n) noexcept {
+    return numbers<float>(Name(name).append(".weight").view(), {n});
+  }
+
+  /// <begin>ih, which has the bias, and <begin>hh.
+  Lstm lstm(std::string_view begin, int units, int k) noexcept {
+    const int rows = 4 * padded(units);
+    Lstm w;
+    w.ih = linear(Name(begin).append("ih").view(), rows, k);
+    w.hh = linear(Name(begin).append("hh").view(), rows, units, Bias::none);
+    w.units = units;
+    return w;
+  }
+
+  /// name.weight of kernel² · channels rows of k, and name.bias f32 [channels].
+  ConvTranspose conv_transpose(std::string_view name, int channels, int k, int kernel, int stride,
+                               int padding) noexcept {
+    ConvTranspose w;
+    w.taps = linear(name, kernel * kernel * channels, k, Bias::none);
+    w.bias = numbers<float>(Name(name).append(".bias").view(), {channels});
+    w.channels = channels;
+    w.kernel = kernel;
+    w.stride = stride;
+    w.padding = padding;
+    return w;
+  }
+
   Norm norm(std::string_view name, int n, float eps) noexcept {
     Norm w;
     w.gamma = numbers<float>(Name(name).append(".weight").view(), {n});
