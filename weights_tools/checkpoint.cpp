@@ -101,6 +101,10 @@ std::uint64_t Tensor::nbytes() const noexcept {
   return item_size == 0 ? storage_bytes : static_cast<std::uint64_t>(count()) * item_size;
 }
 
+bool is_statistic(const Tensor& tensor) noexcept {
+  return ends_with(tensor.name, ".running_mean") || ends_with(tensor.name, ".running_var");
+}
+
 void copy_elements(const Tensor& tensor, std::uint64_t first, std::uint64_t count, void* out) {
   if (count == 0) return;
   auto* bytes = static_cast<unsigned char*>(out);

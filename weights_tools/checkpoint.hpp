@@ -52,7 +52,11 @@ void copy_dense(const Tensor& tensor, void* out);
 /// Elements first … first + count − 1 of them. Not for elements that come in blocks.
 void copy_elements(const Tensor& tensor, std::uint64_t first, std::uint64_t count, void* out);
 
+/// What a batch norm saw in training: kept with the weights, but no parameter.
+bool is_statistic(const Tensor& tensor) noexcept;
+
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
+using TextLists = std::vector<std::pair<std::string, std::vector<std::string>>>;
 
 struct Checkpoint {
   std::string path;
@@ -61,6 +65,7 @@ struct Checkpoint {
   std::vector<Tensor> tensors;        // the weights, named under the prefix, in the file's order
   std::vector<Tensor> other_tensors;  // optimizer state and the like, named by their whole path
   TextPairs metadata;                 // as text
+  TextLists lists;                    // lists of texts beside the weights: vocabularies
   TextPairs aliases;                  // a dropped name and the tensor that stands for it
   std::shared_ptr<MappedFile> file;   // what the tensors point into …
   std::vector<std::shared_ptr<const std::vector<unsigned char>>> copies;  // … or here, for the few

@@ -8,6 +8,8 @@
 
 #include "commands.hpp"
 #include "convert_bert.hpp"
+#include "convert_seq2seq.hpp"
+#include "convert_speaker.hpp"
 #include "file_error.hpp"
 
 namespace kinglet::tools {
@@ -17,7 +19,9 @@ using Converter = void (*)(const ConvertRequest&, std::ostream&);
 constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_hitut},
                                                              {"bert", convert_bert},
                                                              // exits make it one
-                                                             {"pabee", convert_bert}};
+                                                             {"pabee", convert_bert},
+                                                             {"alfred-seq2seq", convert_seq2seq},
+                                                             {"speaker-encoder", convert_speaker}};
 
 std::vector<std::string> architectures() {
   std::vector<std::string> names;
@@ -35,6 +39,9 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
 }
 
 std::string architecture_of(const ConvertRequest& request) {
+  const Checkpoint checkpoint = read_checkpoint(request.input);
+  if (holds_seq2seq(checkpoint)) return "alfred-seq2seq";
+  if (holds_speaker(checkpoint)) return "speaker-encoder";
   if (request.config.empty()) {
     throw FileError(request.input, "architecture", "is not known; give --config or --arch");
   }
@@ -58,12 +65,14 @@ void add_convert(CLI::App& app) {
   CLI::App* command = app.add_subcommand("convert", "Make a model file from a checkpoint");
   command->add_option("IN", request->input, "Checkpoint (.pth, .pt, .bin, .safetensors)")
       ->required();
-  command->add_option("--arch", *architecture, "Architecture; default: the one in the config")
+  command
+      ->add_option("--arch", *architecture,
+                   "Architecture; default: the one in the config or the checkpoint")
       ->check(CLI::IsMember(architectures()));
   command->add_option("--config", request->config,
                       "config.json, or an experiment's exp_config.json");
   command->add_option("--tables", request->tables, "Id tables (tables.safetensors)");
-  command->add_option("--vocab", request->vocab, "Word pieces, one a line, to be stored");
+  command->add_option("--vocab", request->vocab, "Word pieces or words, one a line, to be stored");
   command->add_option("--heads", request->heads, "Attention heads, where the config has none")
       ->check(CLI::PositiveNumber);
   command->add_option("--eps", request->eps, "Layer-norm epsilon of the encoder")
@@ -71,6 +80,10 @@ void add_convert(CLI::App& app) {
   command
       ->add_option("--layers", request->layers, "Layers, where they share their weights (ALBERT)")
       ->check(CLI::PositiveNumber);
+  command
+      ->add_option("--mask-size", request->mask_size,
+                   "Rows, and columns, of masks; default: what the checkpoint or the config says")
+      ->check(CLI::Range(1, 4096));
   command->add_option("-o,--output", request->output, "Model file to write (.gguf)")->required();
   command->callback([=] {
     convert(architecture->empty() ? architecture_of(*request) : *architecture, *request, std::cout);

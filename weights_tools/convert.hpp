@@ -18,6 +18,7 @@ struct ConvertRequest {
   std::optional<int> heads;
   std::optional<int> layers;
   std::optional<double> eps;
+  std::optional<int> mask_size;
 };
 
 /// Throws FileError. A summary goes to `report`.
@@ -26,8 +27,11 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
 /// One per architecture, listed in convert.cpp.
 void convert_hitut(const ConvertRequest& request, std::ostream& report);
 void convert_bert(const ConvertRequest& request, std::ostream& report);
+void convert_seq2seq(const ConvertRequest& request, std::ostream& report);
+void convert_speaker(const ConvertRequest& request, std::ostream& report);
 
-/// The architecture that the config names. Throws FileError when it names none that is known here.
+/// The architecture that the config names, or that the checkpoint's tensors show. Throws FileError when neither is of
+/// one that is known here.
 std::string architecture_of(const ConvertRequest& request);
 
 }  // namespace kinglet::tools

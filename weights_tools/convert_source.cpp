@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <stdexcept>
 #include <tuple>
 
 #include "half.hpp"
@@ -54,13 +55,17 @@ std::string to_text(const Shape& shape) {
   return text + "]";
 }
 
-void CheckpointWeights::fail(std::string_view name, const std::string& what) const {
+void WeightSource::refuse(const std::string& name, const std::string& what) const {
+  throw std::runtime_error("tensor " + tools::quoted(name) + ": " + what);
+}
+
+void CheckpointWeights::refuse(const std::string& name, const std::string& what) const {
   throw FileError(checkpoint_.path, "tensor " + tools::quoted(name), what);
 }
 
 const Tensor& CheckpointWeights::get(const std::string& name) const {
   const Tensor* tensor = checkpoint_.find(name);
-  if (tensor == nullptr) fail(name, "is missing");
+  if (tensor == nullptr) refuse(name, "is missing");
   return *tensor;
 }
 
@@ -72,12 +77,12 @@ bool CheckpointWeights::has_prefix(std::string_view prefix) const {
 Shape CheckpointWeights::shape(const std::string& name, std::size_t rank) const {
   const Tensor& tensor = get(name);
   if (tensor.shape.size() != rank) {
-    fail(name, "has the shape " + to_text(tensor.shape) + ", " + std::to_string(rank) +
-                   " dimensions are needed");
+    refuse(name, "has the shape " + to_text(tensor.shape) + ", " + std::to_string(rank) +
+                     " dimensions are needed");
   }
   for (const std::int64_t dim : tensor.shape) {
     if (dim < 1 || dim > (1 << 28)) {
-      fail(name, "has the shape " + to_text(tensor.shape) + ", which no such model has");
+      refuse(name, "has the shape " + to_text(tensor.shape) + ", which no such model has");
     }
   }
   return tensor.shape;
@@ -86,10 +91,10 @@ Shape CheckpointWeights::shape(const std::string& name, std::size_t rank) const 
 void CheckpointWeights::require(const std::string& name, const Shape& shape) {
   const Tensor& tensor = get(name);
   if (tensor.shape != shape) {
-    fail(name, "has the shape " + to_text(tensor.shape) + ", needed is " + to_text(shape));
+    refuse(name, "has the shape " + to_text(tensor.shape) + ", needed is " + to_text(shape));
   }
   if (!is_floating(tensor.dtype)) {
-    fail(name, "holds " + tensor.dtype_name + ", floating-point numbers are needed");
+    refuse(name, "holds " + tensor.dtype_name + ", floating-point numbers are needed");
   }
   if (!used_.insert(&tensor).second || tensor.dtype == DType::f32) return;
   const auto known = std::find_if(converted_.begin(), converted_.end(), [&](const auto& entry) {
@@ -119,11 +124,11 @@ void CheckpointWeights::load(const std::string& name, std::int64_t first, std::i
       case DType::f64:
         widen<double>(bytes, out, [](double x) { return static_cast<float>(x); });
         break;
-      default: fail(name, "holds " + tensor.dtype_name + ", floating-point numbers are needed");
+      default: refuse(name, "holds " + tensor.dtype_name + ", floating-point numbers are needed");
     }
   }
   if (!std::all_of(out, out + n, [](float x) { return std::isfinite(x); })) {
-    fail(name, "holds a NaN or an infinity");
+    refuse(name, "holds a NaN or an infinity");
   }
 }
 
@@ -144,10 +149,10 @@ std::string CheckpointWeights::tie(const std::vector<std::string>& names) {
     } else if (same_contents(*kept, *tensor)) {
       twins_.insert(tensor);
     } else {
-      fail(name, "differs from " + tools::quoted(first) + ", but they are one parameter");
+      refuse(name, "differs from " + tools::quoted(first) + ", but they are one parameter");
     }
   }
-  if (kept == nullptr) fail(names.front(), "is missing");
+  if (kept == nullptr) refuse(names.front(), "is missing");
   return first;
 }
 
@@ -165,7 +170,7 @@ void CheckpointWeights::skip(std::string_view name) {
 void CheckpointWeights::check_all_used() const {
   for (const Tensor& tensor : checkpoint_.tensors) {
     if (used_.count(&tensor) == 0 && twins_.count(&tensor) == 0) {
-      fail(tensor.name, "has no place in this model (shape " + to_text(tensor.shape) + ")");
+      refuse(tensor.name, "has no place in this model (shape " + to_text(tensor.shape) + ")");
     }
   }
 }
@@ -174,7 +179,7 @@ std::uint64_t CheckpointWeights::parameters() const {
   std::set<decltype(place_of(std::declval<const Tensor&>()))> seen;
   std::uint64_t total = 0;
   for (const Tensor& tensor : checkpoint_.tensors) {
-    if (!is_floating(tensor.dtype) || twins_.count(&tensor) != 0) continue;
+    if (!is_floating(tensor.dtype) || is_statistic(tensor) || twins_.count(&tensor) != 0) continue;
     if (seen.insert(place_of(tensor)).second) total += static_cast<std::uint64_t>(tensor.count());
   }
   return total;

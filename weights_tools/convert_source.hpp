@@ -26,6 +26,9 @@ class WeightSource {
   /// `count` entries of the first dimension, from `first` on, as finite floats.
   virtual void load(const std::string& name, std::int64_t first, std::int64_t count,
                     float* out) = 0;
+
+  /// Throws: the tensor cannot be used.
+  [[noreturn]] virtual void refuse(const std::string& name, const std::string& what) const;
 };
 
 /// The weights of a checkpoint, with a record of which were used.
@@ -35,6 +38,7 @@ class CheckpointWeights : public WeightSource {
 
   void require(const std::string& name, const Shape& shape) override;
   void load(const std::string& name, std::int64_t first, std::int64_t count, float* out) override;
+  [[noreturn]] void refuse(const std::string& name, const std::string& what) const override;
 
   const Checkpoint& checkpoint() const { return checkpoint_; }
   bool has(std::string_view name) const { return checkpoint_.find(name) != nullptr; }
@@ -54,7 +58,7 @@ class CheckpointWeights : public WeightSource {
   /// Throws for the first tensor that was neither required, tied nor skipped.
   void check_all_used() const;
 
-  /// Of the checkpoint, tied ones counted once, unused ones too, integer buffers not.
+  /// Of the checkpoint, tied ones counted once, unused ones too, buffers not.
   std::uint64_t parameters() const;
   /// One text for each skip() that met something.
   const std::vector<std::string>& skipped() const { return skipped_; }
@@ -62,7 +66,6 @@ class CheckpointWeights : public WeightSource {
   const std::vector<std::pair<std::string, int>>& converted() const { return converted_; }
 
  private:
-  [[noreturn]] void fail(std::string_view name, const std::string& what) const;
   const Tensor& get(const std::string& name) const;
 
   const Checkpoint& checkpoint_;

@@ -7,6 +7,7 @@
 #include <kinglet/io/model_file.hpp>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -70,6 +71,13 @@ void print_values(std::ostream& out, const Checkpoint& checkpoint) {
   if (!checkpoint.metadata.empty()) out << "\nmetadata\n";
   for (const auto& [key, value] : checkpoint.metadata)
     out << "  " << printable(key, kLongest) << "  " << printable(value, kLongest) << '\n';
+  if (!checkpoint.lists.empty()) out << "\nlists\n";
+  for (const auto& [key, texts] : checkpoint.lists) {
+    out << "  " << printable(key, kLongest) << "  " << texts.size() << " texts:";
+    const std::size_t shown = std::min<std::size_t>(texts.size(), kFirstItems);
+    for (std::size_t i = 0; i < shown; ++i) out << ' ' << printable(texts[i], kLongest);
+    out << (texts.size() > shown ? " …\n" : "\n");
+  }
 }
 
 void print_tensors(std::ostream& out, const std::vector<Tensor>& tensors) {
@@ -99,6 +107,17 @@ void print_pairs_json(std::ostream& out, const TextPairs& pairs) {
   for (const auto& [key, value] : pairs) {
     out << separator << json_string(key) << ": " << json_string(value);
     separator = ", ";
+  }
+}
+
+void print_lists_json(std::ostream& out, const TextLists& lists) {
+  const char* separator = "\n";
+  for (const auto& [key, texts] : lists) {
+    out << separator << "    " << json_string(key) << ": [";
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      out << (i > 0 ? ", " : "") << json_string(texts[i]);
+    out << ']';
+    separator = ",\n";
   }
 }
 
@@ -147,13 +166,23 @@ std::uint64_t count_once(const std::vector<Tensor>& tensors) {
   for (const Tensor& tensor : tensors) {
     const bool is_weight = quantized.count(tensor.name) > 0;
     const bool is_scale = quantized.count(without_suffix(tensor.name, kScaleSuffix)) > 0;
-    if (!is_weight && (!is_floating(tensor) || is_scale)) continue;
+    if (!is_weight && (!is_floating(tensor) || is_statistic(tensor) || is_scale)) continue;
     std::vector<std::int64_t> extent = tensor.shape;
     std::sort(extent.begin(), extent.end());  // a transposed view is the same parameter
     if (seen.emplace(tensor.storage_id, tensor.storage_offset, std::move(extent)).second)
       total += static_cast<std::uint64_t>(tensor.count());
   }
   return total;
+}
+
+/// Of the checkpoint that a model file was made from, as the converter counted them.
+std::optional<std::uint64_t> source_parameters(const Checkpoint& checkpoint) {
+  if (checkpoint.container != "gguf" || checkpoint.file == nullptr) return {};
+  const Result<ModelFile> file = ModelFile::open(checkpoint.file->bytes());
+  if (!file) return {};
+  const Result<std::uint64_t> count = file->u64("kinglet.source.parameters");
+  if (!count) return {};
+  return *count;
 }
 
 struct Options {
@@ -180,7 +209,9 @@ void print_checkpoint(std::ostream& out, const Checkpoint& checkpoint) {
   if (!checkpoint.prefix.empty())
     out << "prefix      " << printable(checkpoint.prefix, 1000) << '\n';
   out << "tensors     " << checkpoint.tensors.size() << ", " << total_bytes(checkpoint.tensors)
-      << " bytes\nparameters  " << parameter_count(checkpoint) << '\n';
+      << " bytes\nparameters  " << parameter_count(checkpoint);
+  if (const auto source = source_parameters(checkpoint)) out << ", of the checkpoint " << *source;
+  out << '\n';
   print_values(out, checkpoint);
   out << "\ntensors: name, dtype, shape, bytes\n";
   print_tensors(out, checkpoint.tensors);
@@ -210,6 +241,8 @@ void print_checkpoint_json(std::ostream& out, const Checkpoint& checkpoint) {
   } else {
     out << "},\n  \"metadata\": {";
     print_pairs_json(out, checkpoint.metadata);
+    out << "},\n  \"lists\": {";
+    print_lists_json(out, checkpoint.lists);
     out << "}\n}\n";
   }
 }

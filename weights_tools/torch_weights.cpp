@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace kinglet::tools {
 namespace {
@@ -14,6 +15,7 @@ using pickle::Value;
 constexpr std::string_view kCustomaryNames[] = {"model_state_dict", "state_dict", "model",
                                                 "module",           "net",        "network",
                                                 "weights",          "params",     "parameters"};
+constexpr std::size_t kLongestText = 4096;
 constexpr std::size_t kLongestName = std::size_t{1} << 20;
 constexpr std::uint64_t kMostWork = std::uint64_t{200} << 20;  // bytes of keys passed
 
@@ -91,6 +93,7 @@ class Collector {
     } else {
       note_values(root);
     }
+    if (root.is_dict()) note_beside(root, 0);
     check_names();
   }
 
@@ -290,6 +293,39 @@ class Collector {
     }
   }
 
+  /// What a training script stores beside the weights, under dotted names: plain values, such as its
+  /// arguments, and lists of texts, such as its vocabularies; each container once.
+  void note_beside(const Value& value, std::size_t depth) {
+    constexpr std::size_t kDeepest = 3;
+    const Value& dict = value.kind == Kind::object ? value.node->state : value;
+    if (depth > kDeepest || !dict.is_dict() || !noted_.insert(dict.node).second) return;
+    budget_.charge(64);
+    if (depth > 0) note_values(dict);
+    const std::vector<Value>& items = dict.node->items;
+    for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
+      const Value& item = items[i + 1];
+      if (!items[i].is_text() || !pickle::has_node(item) || holds_tensor(item)) continue;
+      const std::size_t length = enter(label_of(items[i]), depth > 0);
+      item.kind == Kind::list ? note_texts(item) : note_beside(item, depth + 1);
+      path_.resize(length);
+    }
+  }
+
+  void note_texts(const Value& list) {
+    const std::vector<Value>& items = list.node->items;
+    const bool texts = std::all_of(items.begin(), items.end(), [](const Value& item) {
+      return item.is_text() && item.size <= kLongestText;
+    });
+    if (items.empty() || !texts || !noted_.insert(list.node).second) return;
+    std::vector<std::string> copies;
+    for (const Value& item : items) {
+      budget_.charge(3 * sizeof(std::string) + item.size);
+      copies.emplace_back(item.string());
+    }
+    budget_.charge(3 * sizeof(TextLists::value_type) + path_.size());
+    out_.lists.emplace_back(path_, std::move(copies));
+  }
+
   void check_names() {
     std::vector<std::string_view> names;
     budget_.charge(out_.tensors.size() * sizeof(std::string_view));
@@ -305,6 +341,7 @@ class Collector {
   Budget& budget_;
   Checkpoint& out_;
   std::unordered_map<const Value*, unsigned> tuples_;
+  std::unordered_set<const Node*> noted_;
   const Value* home_ = nullptr;
   std::size_t home_path_ = 0;  // length of the prefix and its dot
   std::string path_;

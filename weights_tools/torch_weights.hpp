@@ -13,8 +13,8 @@
 
 namespace kinglet::tools {
 
-/// Fills in prefix, tensors, other_tensors and metadata (plain values beside the weights). The
-/// bytes of all storages must be known. `where` names the pickle in messages.
+/// Fills in prefix, tensors, other_tensors, metadata (plain values beside the weights, an object's
+/// attributes too) and lists. The bytes of all storages must be known. `where` names the pickle in messages.
 void collect_weights(const pickle::Value& root, const std::string& file, const std::string& where,
                      Budget& budget, Checkpoint& checkpoint);
 
