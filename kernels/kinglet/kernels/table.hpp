@@ -9,7 +9,9 @@
 #include <kinglet/kernels/embedding.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
 #include <kinglet/kernels/gemm_s8.hpp>
+#include <kinglet/kernels/gru.hpp>
 #include <kinglet/kernels/layer_norm.hpp>
+#include <kinglet/kernels/lstm.hpp>
 #include <kinglet/kernels/quantize.hpp>
 #include <kinglet/kernels/softmax.hpp>
 
@@ -33,6 +35,10 @@ struct Kernels {
   static constexpr auto embedding_panels_f32 = &kernels::embedding_panels_f32<Isa>;
   static constexpr auto embedding_panels_s8 = &kernels::embedding_panels_s8<Isa>;
   static constexpr auto unit_length_f32 = &kernels::unit_length_f32<Isa>;
+  static constexpr auto lstm_cell_f32 = &kernels::lstm_cell_f32<Isa>;
+  static constexpr auto lstm_step_f32 = &kernels::lstm_step_f32<Isa>;
+  static constexpr auto lstm_step_s8 = &kernels::lstm_step_s8<Isa>;
+  static constexpr auto gru_cell_f32 = &kernels::gru_cell_f32<Isa>;
 };
 
 template <>
@@ -53,6 +59,10 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::embedding_panels_f32<isa::scalar>) embedding_panels_f32;
   decltype(&kernels::embedding_panels_s8<isa::scalar>) embedding_panels_s8;
   decltype(&kernels::unit_length_f32<isa::scalar>) unit_length_f32;
+  decltype(&kernels::lstm_cell_f32<isa::scalar>) lstm_cell_f32;
+  decltype(&kernels::lstm_step_f32<isa::scalar>) lstm_step_f32;
+  decltype(&kernels::lstm_step_s8<isa::scalar>) lstm_step_s8;
+  decltype(&kernels::gru_cell_f32<isa::scalar>) gru_cell_f32;
 };
 
 template <class Isa>
@@ -73,7 +83,11 @@ constexpr Kernels<isa::runtime> table_of() noexcept {
           K::embedding_s8,
           K::embedding_panels_f32,
           K::embedding_panels_s8,
-          K::unit_length_f32};
+          K::unit_length_f32,
+          K::lstm_cell_f32,
+          K::lstm_step_f32,
+          K::lstm_step_s8,
+          K::gru_cell_f32};
 }
 
 }  // namespace kinglet::kernels
