@@ -4,6 +4,7 @@
 // cannot drift from what runs.
 
 #include <cstdint>
+#include <kinglet/backend/image.hpp>
 #include <kinglet/backend/ops.hpp>
 
 namespace kinglet {
@@ -63,6 +64,27 @@ class Count {
     ArenaScope scope(arena_);
     take_attention_scratch_s8(arena_, threads_, y.cols / heads, keys);
     count_attention(queries, keys, y.cols);
+  }
+
+  void conv_transpose(const ConvTranspose& w, ConstMatrix x, int height, int width, Matrix y,
+                      Activation = Activation::none) noexcept {
+    ArenaScope scope(arena_);
+    const Matrix taps = arena_.matrix(height * width, w.taps.n);
+    for (int first = 0; first < x.rows; first += taps.rows) {
+      linear(w.taps, x.rows_at(first, taps.rows), taps);
+      move(size(taps.rows, taps.cols));
+    }
+    move(size(y.rows, y.cols));
+  }
+
+  void resize_nearest(ConstMatrix x, int, int, int, Matrix y) noexcept {
+    move(size(x.rows, x.cols) + size(y.rows, y.cols));
+  }
+  void resize_bilinear(ConstMatrix x, int, int width, Matrix y, int to_height,
+                       int to_width) noexcept {
+    ArenaScope scope(arena_);
+    take_resize_scratch(arena_, threads_, width, x.cols, to_height, to_width);
+    move(size(x.rows, x.cols) + size(y.rows, y.cols));
   }
 
   void softmax(ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }

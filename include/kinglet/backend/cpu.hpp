@@ -2,6 +2,7 @@
 // Cpu<Isa>: the ops on this processor. Isa is a tag of kernels/isa.hpp fixed at compile time
 // (isa::best: what -march allows), or isa::runtime with a table of kernels chosen by the program.
 
+#include <kinglet/backend/cpu_image.hpp>
 #include <kinglet/backend/ops.hpp>
 #include <kinglet/backend/parallel.hpp>
 #include <kinglet/kernels/table.hpp>
@@ -9,7 +10,7 @@
 namespace kinglet {
 
 template <class Isa = isa::best>
-class Cpu {
+class Cpu : public CpuImageOps<Cpu<Isa>> {
  public:
   /// Work is split over tiles of the output when threads are lent; the result has the same bits for any number.
   explicit Cpu(Arena& arena, const Parallel& parallel = {},
@@ -17,6 +18,8 @@ class Cpu {
       : arena_(arena), parallel_(parallel), kernels_(k) {}
 
   Arena& arena() noexcept { return arena_; }
+  const Parallel& parallel() const noexcept { return parallel_; }
+  const kernels::Kernels<Isa>& table() const noexcept { return kernels_; }
 
   void linear(const Linear& w, ConstMatrix x, Matrix y, Activation act = Activation::none,
               ConstMatrix residual = {}) noexcept {

@@ -70,15 +70,6 @@ struct Lstm {
   int units = 0;
 };
 
-/// A transposed convolution as a product and an addition of what overlaps: `taps` has a row for each
-/// output of one pixel, [ky][kx][channel] with kernel × kernel places, and no bias.
-struct ConvTranspose {
-  Linear taps;
-  const float* bias = nullptr;  ///< [channels]
-  int channels = 0;             ///< of the output
-  int kernel = 0, stride = 0, padding = 0;
-};
-
 struct Norm {
   const float* gamma = nullptr;
   const float* beta = nullptr;

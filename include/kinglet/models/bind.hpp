@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <kinglet/backend/image.hpp>
 #include <kinglet/backend/ops.hpp>
 #include <kinglet/blocks/encoder_layer.hpp>
 #include <kinglet/blocks/words.hpp>

@@ -12,7 +12,9 @@
 #include <kinglet/kernels/gru.hpp>
 #include <kinglet/kernels/layer_norm.hpp>
 #include <kinglet/kernels/lstm.hpp>
+#include <kinglet/kernels/overlap_add.hpp>
 #include <kinglet/kernels/quantize.hpp>
+#include <kinglet/kernels/resize.hpp>
 #include <kinglet/kernels/softmax.hpp>
 
 namespace kinglet::kernels {
@@ -39,6 +41,9 @@ struct Kernels {
   static constexpr auto lstm_step_f32 = &kernels::lstm_step_f32<Isa>;
   static constexpr auto lstm_step_s8 = &kernels::lstm_step_s8<Isa>;
   static constexpr auto gru_cell_f32 = &kernels::gru_cell_f32<Isa>;
+  static constexpr auto overlap_add_f32 = &kernels::overlap_add_f32<Isa>;
+  static constexpr auto resize_nearest_f32 = &kernels::resize_nearest_f32<Isa>;
+  static constexpr auto resize_bilinear_f32 = &kernels::resize_bilinear_f32<Isa>;
 };
 
 template <>
@@ -63,6 +68,9 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::lstm_step_f32<isa::scalar>) lstm_step_f32;
   decltype(&kernels::lstm_step_s8<isa::scalar>) lstm_step_s8;
   decltype(&kernels::gru_cell_f32<isa::scalar>) gru_cell_f32;
+  decltype(&kernels::overlap_add_f32<isa::scalar>) overlap_add_f32;
+  decltype(&kernels::resize_nearest_f32<isa::scalar>) resize_nearest_f32;
+  decltype(&kernels::resize_bilinear_f32<isa::scalar>) resize_bilinear_f32;
 };
 
 template <class Isa>
@@ -87,7 +95,10 @@ constexpr Kernels<isa::runtime> table_of() noexcept {
           K::lstm_cell_f32,
           K::lstm_step_f32,
           K::lstm_step_s8,
-          K::gru_cell_f32};
+          K::gru_cell_f32,
+          K::overlap_add_f32,
+          K::resize_nearest_f32,
+          K::resize_bilinear_f32};
 }
 
 }  // namespace kinglet::kernels
