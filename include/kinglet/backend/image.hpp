@@ -20,7 +20,7 @@ namespace kinglet {
 /// (ky·kernel + kx)·channels + c of `taps` is tap (ky, kx) of output channel c; it has no bias.
 struct ConvTranspose {
   Linear taps;
-  const float* bias = nullptr;  ///< [channels], or null
+  const float* bias = nullptr;  ///< [channels]
   int channels = 0;
   int kernel = 1, stride = 1, padding = 0;
 

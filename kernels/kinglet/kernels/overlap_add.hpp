@@ -23,22 +23,62 @@ struct Taps {
 
 namespace detail {
 
-/// y += x for `count` pixels, which lie `step_y` and `step_x` apart.
-template <class Isa>
-KINGLET_INLINE void add_pixels(int count, int channels, const float* x, std::ptrdiff_t step_x,
-                               float* y, std::ptrdiff_t step_y) noexcept {
+/// y += x[0] + … + x[N − 1], in this order, for `count` pixels that lie step_x and step_y apart.
+template <class Isa, int N>
+KINGLET_INLINE void add_pixels(int count, int channels, const float* const* x,
+                               std::ptrdiff_t step_x, float* y, std::ptrdiff_t step_y) noexcept {
+  using V = Floats<Isa>;
   if (channels == 1) {
-    for (int i = 0; i < count; ++i) y[i * step_y] += x[i * step_x];
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+      float sum = y[i * step_y];
+      KINGLET_UNROLL
+      for (int t = 0; t < N; ++t) sum += x[t][i * step_x];
+      y[i * step_y] = sum;
+    }
     return;
   }
-  for (int i = 0; i < count; ++i, x += step_x, y += step_y) add_f32<Isa>(channels, x, y, y);
+  for (std::ptrdiff_t i = 0; i < count; ++i, y += step_y) {
+    const auto add = [=](int c, auto... inside) {
+      V sum = V::load(y + c, inside...);
+      KINGLET_UNROLL
+      for (int t = 0; t < N; ++t) sum = sum + V::load(x[t] + i * step_x + c, inside...);
+      sum.store(y + c, inside...);
+    };
+    int c = 0;
+    for (; c <= channels - V::size; c += V::size) add(c);
+    if (c < channels) add(c, channels - c);
+  }
 }
+
+/// The taps that are added to a run of outputs, four at a time.
+template <class Isa>
+struct TapSum {
+  int count, channels;
+  std::ptrdiff_t step_x;
+  float* y;
+  std::ptrdiff_t step_y;
+  const float* taps[4];
+  int held = 0;
+
+  KINGLET_INLINE void add(const float* tap) noexcept {
+    taps[held++] = tap;
+    if (held == 4) flush();
+  }
+  KINGLET_INLINE void flush() noexcept {
+    const float* const* from = taps;
+    if (held == 4) add_pixels<Isa, 4>(count, channels, from, step_x, y, step_y);
+    if (held == 2 || held == 3) add_pixels<Isa, 2>(count, channels, from, step_x, y, step_y);
+    if (held == 1 || held == 3)
+      add_pixels<Isa, 1>(count, channels, from + held - 1, step_x, y, step_y);
+    held = 0;
+  }
+};
 
 }  // namespace detail
 
 /// y[p] = act(bias + Σ t[q][ky][kx] over the input pixels q with p = q·stride + (ky, kx) − padding)
 /// for `count` rows of y from `first` on
-/// shapes    t (height·width, kernel·kernel·channels)   bias (channels) or null   y (its own)
+/// shapes    t (height·width, kernel·kernel·channels)   bias (channels)   y (its own)
 /// layout    rows of t contiguous, in the order ky, kx, channel
 /// requires  kernel, stride > 0, padding ≥ 0; y overlaps neither t nor bias
 /// numerics  additions in ascending order of ky, then kx, from the bias on; same bits on every ISA
@@ -51,21 +91,32 @@ void overlap_add_f32(const Taps& t, const float* bias, Activation act, int first
   KINGLET_ASSERT(t.kernel > 0 && t.stride > 0 && t.padding >= 0);
   const int c = y.channels;
   for (int row = first; row < first + count; ++row) {
-    for (int x = 0; x < y.width; ++x) {
-      for (int i = 0; i < c; ++i) y.at(row, x)[i] = bias ? bias[i] : 0.0f;
+    if (c == 1) {
+      for (int x = 0; x < y.width; ++x) *y.at(row, x) = *bias;
+    } else {
+      for (int x = 0; x < y.width; ++x) copy<Isa>(c, y.at(row, x), bias);
     }
-    for (int ky = 0; ky < t.kernel; ++ky) {
-      const int from = row + t.padding - ky;  // input row · stride
-      if (from < 0 || from % t.stride != 0 || from / t.stride >= t.height) continue;
-      for (int kx = 0; kx < t.kernel; ++kx) {
-        // Input pixels whose tap kx falls into the row: 0 ≤ q·stride + kx − padding < width.
-        const int before = t.padding - kx;
-        const int begin = before > 0 ? (before + t.stride - 1) / t.stride : 0;
-        const int last = y.width - 1 + before;
-        const int end = last < 0 ? 0 : last / t.stride < t.width ? last / t.stride + 1 : t.width;
-        const std::ptrdiff_t q = static_cast<std::ptrdiff_t>(from / t.stride) * t.width + begin;
-        detail::add_pixels<Isa>(end - begin, c, t.data + q * t.ld + (ky * t.kernel + kx) * c, t.ld,
-                                y.at(row, begin * t.stride - before), t.stride * y.pixel);
+    // Every stride-th pixel has the same taps, but for the first and the last ones.
+    for (int phase = 0; phase < t.stride && phase < y.width; ++phase) {
+      const int reach = (phase + t.padding) / t.stride, kx = (phase + t.padding) % t.stride;
+      const int taps =
+          (t.kernel - kx + t.stride - 1) / t.stride;  // tap j is of pixel i + reach − j
+      const int pixels = (y.width - phase + t.stride - 1) / t.stride;
+      for (int i = 0, end; i < pixels; i = end) {
+        const int most = i + reach + 1, least = most - t.width;
+        const bool middle = most >= taps && least <= 0;
+        end = middle && t.width - reach < pixels ? t.width - reach : middle ? pixels : i + 1;
+        detail::TapSum<Isa> sum{
+            end - i, c, t.ld, y.at(row, phase + i * t.stride), t.stride * y.pixel, {}};
+        for (int ky = (row + t.padding) % t.stride; ky < t.kernel; ky += t.stride) {
+          const int from = (row + t.padding - ky) / t.stride;
+          if (row + t.padding < ky || from >= t.height) continue;
+          for (int j = least > 0 ? least : 0; j < taps && j < most; ++j) {
+            sum.add(t.data + (static_cast<std::ptrdiff_t>(from) * t.width + i + reach - j) * t.ld +
+                    (ky * t.kernel + kx + j * t.stride) * c);
+          }
+        }
+        sum.flush();
       }
     }
     if (y.pixel == c) {
