@@ -9,8 +9,8 @@ using kernels::Activation;
 
 namespace {
 
-constexpr Activation kAll[] = {Activation::none, Activation::relu, Activation::gelu_erf,
-                               Activation::gelu_tanh, Activation::tanh};
+constexpr Activation kAll[] = {Activation::none,      Activation::relu, Activation::gelu_erf,
+                               Activation::gelu_tanh, Activation::tanh, Activation::sigmoid};
 
 double bound(Activation act, double x, double y) {
   switch (act) {
@@ -19,6 +19,7 @@ double bound(Activation act, double x, double y) {
     case Activation::gelu_erf:
     case Activation::gelu_tanh: return 4e-7 * std::fabs(x) + 2 * kU * std::fabs(y);
     case Activation::tanh: return 12 * kU * std::fabs(y);
+    case Activation::sigmoid: return 6 * kU * y + 1e-37;  // no subnormal results
   }
   return 0;
 }

@@ -119,7 +119,7 @@ TEST_CASE("gemm_f32 is within the rounding bound for long rows") {
 
 TEST_CASE("gemm_f32 adds bias, activation and residual in this order") {
   for (Activation act : {Activation::none, Activation::relu, Activation::gelu_erf,
-                         Activation::gelu_tanh, Activation::tanh}) {
+                         Activation::gelu_tanh, Activation::tanh, Activation::sigmoid}) {
     for (int n : {5, 16, 70}) {
       for (int m : {1, 4, 7}) {
         Problem p{m, n, 19};

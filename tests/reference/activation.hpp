@@ -14,6 +14,7 @@ inline double activate(kernels::Activation act, double x) {
     case kernels::Activation::gelu_tanh:
       return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
     case kernels::Activation::tanh: return std::tanh(x);
+    case kernels::Activation::sigmoid: return 1 / (1 + std::exp(-x));
   }
   return x;
 }

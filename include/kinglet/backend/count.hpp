@@ -87,9 +87,41 @@ class Count {
     move(size(x.rows, x.cols) + size(y.rows, y.cols));
   }
 
+  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
+                 bool = false) noexcept {
+    ArenaScope scope(arena_);
+    if (steps_in_one(w, y.rows)) {
+      if (w.ih.int8()) take_quantized(arena_, 1, w.ih.k);
+      multiply(w.ih, x, Matrix{nullptr, 1, w.ih.n}, {});
+      return lstm_gates(w, Matrix{nullptr, 1, w.ih.n}, h, c, y);
+    }
+    const Matrix gates = arena_.matrix(y.rows, w.ih.n);
+    linear(w.ih, x, gates);
+    lstm_gates(w, gates, h, c, y);
+  }
+
+  void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
+                  bool = false) noexcept {
+    linear(w.hh, h, gates, Activation::none, gates);
+    lstm_cell(gates, c, y);
+  }
+
+  void lstm_cell(ConstMatrix gates, Matrix, Matrix y) noexcept {
+    move(size(gates.rows, gates.cols) + 3 * size(y.rows, y.cols));
+  }
+
+  void gru_step(const Gru& w, ConstMatrix x, ConstMatrix h, Matrix y) noexcept {
+    ArenaScope scope(arena_);
+    const Matrix from_x = arena_.matrix(y.rows, w.ih.n), from_h = arena_.matrix(y.rows, w.hh.n);
+    linear(w.ih, x, from_x);
+    linear(w.hh, h, from_h);
+    move(2 * size(from_x.rows, from_x.cols) + 2 * size(y.rows, y.cols));
+  }
+
   void softmax(ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
   void unit_length(ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
   void copy(ConstMatrix, Matrix y) noexcept { move(2 * size(y.rows, y.cols)); }
+  void transpose(ConstMatrix, Matrix y) noexcept { move(2 * size(y.rows, y.cols)); }
   void add(ConstMatrix, Matrix y) noexcept { move(3 * size(y.rows, y.cols)); }
   void zero(Matrix y) noexcept { move(size(y.rows, y.cols)); }
 

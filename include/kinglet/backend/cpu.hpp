@@ -142,6 +142,42 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
     });
   }
 
+  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
+                 bool backwards = false) noexcept {
+    if (steps_in_one(w, y.rows)) return lstm_row(w, x, w.ih.bias, h, c, y, backwards);
+    ArenaScope scope(arena_);
+    const Matrix gates = arena_.matrix(y.rows, w.ih.n);
+    linear(w.ih, x, gates);
+    lstm_gates(w, gates, h, c, y, backwards);
+  }
+
+  void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
+                  bool backwards = false) noexcept {
+    if (y.rows == 1) return lstm_row(w, {}, gates.data, h, c, y, backwards);
+    linear(w.hh, h, gates, Activation::none, gates);
+    lstm_cell(gates, c, y);
+  }
+
+  void lstm_cell(ConstMatrix gates, Matrix c, Matrix y) noexcept {
+    KINGLET_ASSERT(gates.cols == kernels::lstm_gates(y.cols) && c.cols == y.cols);
+    parallel_.split(y.rows, 1, [&](int first, int count) {
+      kernels_.lstm_cell_f32(count, y.cols, gates.row(first), gates.ld, c.row(first), c.ld,
+                             y.row(first), y.ld);
+    });
+  }
+
+  void gru_step(const Gru& w, ConstMatrix x, ConstMatrix h, Matrix y) noexcept {
+    KINGLET_ASSERT(w.ih.n == kernels::gru_gates(w.units) && y.cols == w.units);
+    ArenaScope scope(arena_);
+    const Matrix from_x = arena_.matrix(y.rows, w.ih.n), from_h = arena_.matrix(y.rows, w.hh.n);
+    linear(w.ih, x, from_x);
+    linear(w.hh, h, from_h);
+    parallel_.split(y.rows, 1, [&](int first, int count) {
+      kernels_.gru_cell_f32(count, w.units, from_x.row(first), from_h.row(first), from_x.ld,
+                            h.row(first), h.ld, y.row(first), y.ld);
+    });
+  }
+
   void softmax(ConstMatrix x, Matrix y) noexcept {
     kernels_.softmax_f32(x.rows, x.cols, x.data, x.ld, y.data, y.ld);
   }
@@ -153,6 +189,12 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   void copy(ConstMatrix x, Matrix y) noexcept {
     for (int r = 0; r < y.rows; ++r) {
       for (int c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[c];
+    }
+  }
+
+  void transpose(ConstMatrix x, Matrix y) noexcept {
+    for (int r = 0; r < y.rows; ++r) {
+      for (int c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(c)[r];
     }
   }
 
@@ -189,6 +231,38 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
           [&](const Linear& part, const kernels::Epilogue& epilogue, float* out) {
             kernels_.gemm_s8(y.rows, part.n, w.k, x, part.s8, epilogue, out, y.ld);
           });
+  }
+
+  /// One row in one pass over W. x may be empty.
+  void lstm_row(const Lstm& w, ConstMatrix x, const float* start, ConstMatrix h, Matrix c, Matrix y,
+                bool backwards) noexcept {
+    KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
+    ArenaScope scope(arena_);
+    QuantizedRows q_x, q_h;
+    if (w.hh.int8()) {
+      const auto quantized = [&](const Linear& to, ConstMatrix row) {
+        QuantizedRows q = take_quantized(arena_, 1, to.k);
+        q.smooth = to.smooth;
+        quantize(row, q);
+        return q;
+      };
+      if (x.rows > 0) q_x = quantized(w.ih, x);
+      q_h = quantized(w.hh, h);
+    }
+    constexpr int kGates = 4;  // panels of a block
+    parallel_.split(panels_of(w.units), 1, [&](int first, int count) {
+      const int unit = first * kPanel, units = min(w.units - unit, count * kPanel);
+      const Linear ih = w.ih.part(kGates * first, kGates * count * kPanel);
+      const Linear hh = w.hh.part(kGates * first, kGates * count * kPanel);
+      const float* const from = start + kGates * unit;
+      if (w.hh.int8()) {
+        kernels_.lstm_step_s8(units, x.cols, q_x, ih.s8, hh.k, q_h, hh.s8, from, c.data + unit,
+                              y.data + unit, backwards);
+      } else {
+        kernels_.lstm_step_f32(units, x.cols, x.data, ih.weight, hh.k, h.data, hh.weight, from,
+                               c.data + unit, y.data + unit, backwards);
+      }
+    });
   }
 
   void quantize(ConstMatrix x, const QuantizedRows& q) noexcept {

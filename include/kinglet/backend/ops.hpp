@@ -12,7 +12,12 @@
 //   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
 //                                                  mask: a byte a row of k, 0: no query sees it
 //   attention_s8(q, k, v, queries, keys, heads, scale, y)      both products in int8
-//   softmax(x, y)   unit_length(x, y)   copy(x, y)   add(x, y)   zero(y)       add: y += x
+//   lstm_step(w, x, h, c, y [, backwards])         y, c = the next h and c of each row
+//   lstm_gates(w, gates, h, c, y [, backwards])    the same where gates = x·W_ihᵀ + b is known
+//   lstm_cell(gates, c, y)                         the same where h is zero
+//   gru_step(w, x, h, y)                           y = the next h; y may be h
+//   softmax(x, y)   unit_length(x, y)   copy(x, y)   transpose(x, y)   zero(y)
+//   add(x, y)                                      y += x
 //
 // x of linear and y of layer_norm are a matrix, or Activations.
 
@@ -67,6 +72,18 @@ struct Linear {
 /// are zero.
 struct Lstm {
   Linear ih, hh;  ///< n = 4·padded(units), k = inputs and units
+  int units = 0;
+};
+
+/// Whether a step reads both matrices in one pass, without gates in memory.
+constexpr bool steps_in_one(const Lstm& w, int rows) noexcept {
+  return rows == 1 && w.ih.int8() == w.hh.int8();
+}
+
+/// The three gates of a GRU: x·Wᵀ + b and h·Wᵀ + b; row 48u + 16g + j is gate g (r, z, n) of unit
+/// 16u + j.
+struct Gru {
+  Linear ih, hh;
   int units = 0;
 };
 

@@ -6,9 +6,10 @@
 
 namespace kinglet::kernels {
 
-enum class Activation : std::uint8_t { none, relu, gelu_erf, gelu_tanh, tanh };
+enum class Activation : std::uint8_t { none, relu, gelu_erf, gelu_tanh, tanh, sigmoid };
 
-/// y = act(x): max(x, 0); x·Φ(x), exact or with its tanh form (Hendrycks and Gimpel 2016); tanh(x)
+/// y = act(x): max(x, 0); x·Φ(x), exact or with its tanh form (Hendrycks and Gimpel 2016); tanh(x);
+/// 1 / (1 + e^-x)
 /// shapes    x, y (n)
 /// layout    contiguous; y may be x
 /// requires  n ≥ 0
@@ -44,6 +45,9 @@ void activate_f32(Activation act, int n, const float* x, float* y) noexcept {
     case Activation::tanh:
       return map<Isa>(
           n, y, [](auto v) { return tanh(v); }, x);
+    case Activation::sigmoid:
+      return map<Isa>(
+          n, y, [](auto v) { return sigmoid(v); }, x);
   }
 }
 
