@@ -194,6 +194,10 @@ void write_seq2seq(OutputFile& out, const Seq2SeqModel& m, const TensorPlan& pla
   if (!m.action_names.empty()) file.add_strings("alfred-seq2seq.action_names", m.action_names);
   if (!m.word_names.empty()) {
     file.add_string("tokenizer.ggml.model", "words");
+    const auto pad = std::find(m.word_names.begin(), m.word_names.end(), "<<pad>>");
+    if (pad != m.word_names.end())
+      file.add_u32("tokenizer.ggml.padding_token_id",
+                   static_cast<std::uint32_t>(pad - m.word_names.begin()));
     file.add_strings("tokenizer.ggml.tokens", m.word_names);
   }
   plan.write(file, progress);

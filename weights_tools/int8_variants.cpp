@@ -37,7 +37,9 @@ std::vector<std::uint32_t> attention_layers_of(const ModelEdit& model) {
 
 }  // namespace
 
-bool is_gathered(const std::string& tensor) { return tensor == "token_embd.weight"; }
+bool is_gathered(const std::string& tensor) {
+  return tensor == "token_embd.weight" || tensor == "action_embd.weight";
+}
 
 Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
                            const ChannelWatch* seen)

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <set>
+#include <stdexcept>
 
 #include "commands.hpp"
 #include "corpus.hpp"
@@ -16,9 +18,12 @@ namespace {
 constexpr const char* kMapKey = "kinglet.vocab.map";    // u32 [vocabulary]: id → row
 constexpr const char* kKeptKey = "kinglet.vocab.kept";  // u32 [rows]: what a masked LM predicts
 constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
+constexpr const char* kActionsKey = "alfred-seq2seq.action_names";
+constexpr const char* kKeptActionsKey = "alfred-seq2seq.kept_actions";  // the first ids of actions
 constexpr const char* kTable = "token_embd.weight";
-constexpr std::string_view kSpecialPieces[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]",
-                                               "<s>",   "</s>",  "<pad>", "<unk>", "<mask>"};
+constexpr std::string_view kSpecialPieces[] = {"[PAD]",   "[UNK]",   "[CLS]",   "[SEP]", "[MASK]",
+                                               "<s>",     "</s>",    "<pad>",   "<unk>", "<mask>",
+                                               "<<pad>>", "<<seg>>", "<<goal>>"};
 
 using Rows = std::vector<std::uint32_t>;
 
@@ -146,12 +151,11 @@ void prune_decoder(ModelEdit& edit, std::size_t all, const Rows& rows) {
 struct Options {
   std::string input, output;
   std::vector<std::string> corpus;
+  std::vector<std::string> drop_actions;
   std::int64_t unknown = -1;
 };
 
-void run(const Options& options) {
-  ModelEdit edit(options.input);
-  const std::uint64_t before = edit.file_bytes();
+void prune_words(ModelEdit& edit, const Options& options) {
   const std::vector<std::string> pieces = pieces_of(edit);
   Corpus corpus;
   for (const std::string& path : options.corpus)
@@ -159,15 +163,27 @@ void run(const Options& options) {
   if (corpus.ids.empty()) throw FileError(options.corpus.front(), "corpus", "holds no words");
   const PruneResult result =
       prune_vocabulary(edit, {corpus.ids.begin(), corpus.ids.end()}, options.unknown);
-  edit.save(options.output);
   if (corpus.unknown_pieces > 0)
     std::cout << "note: " << corpus.unknown_pieces << " lines are no word pieces of the model\n";
   if (!result.unknown_named)
     std::cout << "note: the file names no unknown token; words that are left out get id "
               << result.unknown << ", that of padding (--unknown chooses another)\n";
-  std::cout << printable(options.output, 1000) << ": " << result.rows << " of "
-            << result.rows_before << " words, " << bytes_text(edit.file_bytes()) << ", was "
-            << bytes_text(before) << '\n';
+  std::cout << "words       " << result.rows << " of " << result.rows_before << '\n';
+}
+
+void run(const Options& options) {
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  if (options.corpus.empty() && options.drop_actions.empty())
+    throw std::runtime_error("prune-vocab: give --corpus, --drop-actions or both");
+  if (!options.corpus.empty()) prune_words(edit, options);
+  if (!options.drop_actions.empty()) {
+    const PruneResult result = prune_actions(edit, options.drop_actions);
+    std::cout << "actions     " << result.rows << " of " << result.rows_before << '\n';
+  }
+  edit.save(options.output);
+  std::cout << "written     " << printable(options.output, 1000) << ", "
+            << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before) << '\n';
 }
 
 }  // namespace
@@ -209,6 +225,40 @@ PruneResult prune_vocabulary(ModelEdit& edit, const std::vector<std::uint32_t>& 
   return result;
 }
 
+PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropped) {
+  if (edit.architecture() != "alfred-seq2seq")
+    throw FileError(edit.path(), "prune-vocab", "only Seq2Seq can do with fewer actions");
+  const std::vector<std::string> names = edit.texts(kActionsKey);
+  Rows ids(names.size());
+  std::iota(ids.begin(), ids.end(), 0u);
+  if (edit.find_value(kKeptActionsKey)) ids = edit.numbers(kKeptActionsKey);
+  constexpr const char* kEmbedding = "action_embd.weight";
+  if (ids.size() != names.size() || rows_of(edit, kEmbedding) != static_cast<int>(names.size()))
+    throw FileError(edit.path(), tools::quoted(kActionsKey), "has not a name for each action");
+  for (const std::string& name : dropped)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw FileError(edit.path(), "prune-vocab", "there is no action " + tools::quoted(name));
+  Rows rows, kept_ids;
+  std::vector<std::string> kept;
+  for (std::uint32_t row = 0; row < names.size(); ++row) {
+    if (std::find(dropped.begin(), dropped.end(), names[row]) != dropped.end()) continue;
+    rows.push_back(row);
+    kept_ids.push_back(ids[row]);
+    kept.push_back(names[row]);
+  }
+  if (rows.empty()) throw FileError(edit.path(), "prune-vocab", "no action would be left");
+  keep_rows(edit, kEmbedding, rows);
+  edit.set_u32("alfred-seq2seq.action_count", static_cast<std::uint32_t>(rows.size()));
+  edit.set_u32s(kKeptActionsKey, kept_ids);
+  edit.set_strings(kActionsKey, kept);
+  PruneResult result;
+  result.rows_before = names.size();
+  result.rows = rows.size();
+  edit.add_step("prune-vocab " + std::to_string(result.rows) + " of " +
+                std::to_string(result.rows_before) + " actions");
+  return result;
+}
+
 void add_prune_vocab(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
@@ -216,10 +266,11 @@ void add_prune_vocab(CLI::App& app) {
       "Keep the words of a corpus; others become the unknown word. Callers keep using the old ids. "
       "A masked LM then predicts the kept words only, in the order of kinglet.vocab.kept");
   command->add_option("IN", options->input, "Model file (.gguf)")->required();
-  command
-      ->add_option("--corpus", options->corpus,
-                   "Golden files, evaluation sets, or texts: an id or a word piece a line")
-      ->required();
+  command->add_option(
+      "--corpus", options->corpus,
+      "Golden files, evaluation sets, or texts: an id, a word piece or a word a line");
+  command->add_option("--drop-actions", options->drop_actions,
+                      "Actions of Seq2Seq that it shall not choose, by name; the others move up");
   command->add_option("--unknown", options->unknown, "Id that stands for words that are left out")
       ->check(CLI::Range(0, 1 << 30));
   command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();

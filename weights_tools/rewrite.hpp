@@ -26,6 +26,10 @@ struct PruneResult {
 PruneResult prune_vocabulary(ModelEdit& edit, const std::vector<std::uint32_t>& ids,
                              std::int64_t unknown = -1);
 
+/// Leaves out actions of Seq2Seq by their names; the others keep their order and get new ids, their
+/// first ones stay in alfred-seq2seq.kept_actions. Throws FileError.
+PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropped);
+
 struct FactorizeResult {
   int rows = 0, width = 0, rank = 0;
   double energy = 0;        // Σ σ² of what is kept / Σ σ²
