@@ -32,6 +32,36 @@ class Encoder:
         """A dict for each layer. Matrices are (outputs, inputs); qkv stacks those of q, k and v."""
         return trained_weights(self) if self.file else random_weights(self)
 
+    def inputs(self, batch, seq):
+        """Random rows, and the mask."""
+        x = np.random.default_rng(2).standard_normal((batch, seq, self.width)).astype(np.float32)
+        return x, np.ones((batch, seq), np.int32)
+
+    def reference(self, x, mask):
+        """The encoder in float64 for one sequence x (seq, width), as the formulas read."""
+        erf = np.vectorize(math.erf)
+        x = x.astype(np.float64)
+        for w in self.weights():
+            def linear(x, name):
+                return x @ w[name].T.astype(np.float64) + w[name + "_bias"]
+
+            def add_norm(x, y, name):
+                return norm(x + y, w[name], w[name + "_bias"], self.eps)
+
+            q, k, v = linear(x, "qkv").reshape(len(x), 3, self.heads, self.head).transpose(1, 2, 0, 3)
+            scores = q @ k.transpose(0, 2, 1) / math.sqrt(self.head) + np.where(mask, 0, -1e9)
+            p = np.exp(scores - scores.max(-1, keepdims=True))
+            p /= p.sum(-1, keepdims=True)
+            y = (p @ v).transpose(1, 0, 2).reshape(len(x), self.width)
+            x = add_norm(x, linear(y, "out"), "norm1")
+            h = linear(x, "up")
+            x = add_norm(x, linear(h * (1 + erf(h / math.sqrt(2))) / 2, "down"), "norm2")
+        return x
+
+    def error(self, y, *inputs):
+        """Of the outputs y of one sequence."""
+        return relative_error(y, self.reference(*inputs))
+
 
 @dataclass
 class Timed:
@@ -103,33 +133,10 @@ def read_safetensors(path):
     return tensors, metadata
 
 
-def inputs(e, batch, seq):
-    x = np.random.default_rng(2).standard_normal((batch, seq, e.width)).astype(np.float32)
-    return x, np.ones((batch, seq), np.int32)
+def relative_error(y, expected):
+    return float(np.linalg.norm(y - expected) / np.linalg.norm(expected))
 
 
 def norm(x, gamma, beta, eps):
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred ** 2).mean(-1, keepdims=True) + eps) * gamma + beta
-
-
-def reference(e, x, mask):
-    """The encoder in float64 for one sequence x (seq, width), as the formulas read."""
-    erf = np.vectorize(math.erf)
-    x = x.astype(np.float64)
-    for w in e.weights():
-        def linear(x, name):
-            return x @ w[name].T.astype(np.float64) + w[name + "_bias"]
-
-        def add_norm(x, y, name):
-            return norm(x + y, w[name], w[name + "_bias"], e.eps)
-
-        q, k, v = linear(x, "qkv").reshape(len(x), 3, e.heads, e.head).transpose(1, 2, 0, 3)
-        scores = q @ k.transpose(0, 2, 1) / math.sqrt(e.head) + np.where(mask, 0, -1e9)
-        p = np.exp(scores - scores.max(-1, keepdims=True))
-        p /= p.sum(-1, keepdims=True)
-        y = (p @ v).transpose(1, 0, 2).reshape(len(x), e.width)
-        x = add_norm(x, linear(y, "out"), "norm1")
-        h = linear(x, "up")
-        x = add_norm(x, linear(h * (1 + erf(h / math.sqrt(2))) / 2, "down"), "norm2")
-    return x

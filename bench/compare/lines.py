@@ -35,15 +35,20 @@ def write(engine, spec):
         raise Left(f"status {process.returncode}: {last_line(said)}")
 
 
+def described(model):
+    """For worker.py."""
+    return {"kind": type(model).__name__, "model": asdict(model)}
+
+
 class Peer:
     """An engine of engines/; its process stays."""
 
     rows = "all"
 
-    def __init__(self, engine, encoder, precision, threads, batch, **inputs):
+    def __init__(self, engine, model, precision, threads, batch, **inputs):
         self.name, self.precision = engine, precision
         self.folder = tempfile.TemporaryDirectory()
-        self.spec = {"folder": self.folder.name, "encoder": asdict(encoder), "precision": precision,
+        self.spec = {"folder": self.folder.name, **described(model), "precision": precision,
                      "threads": threads, "batch": batch, **inputs}
         write(engine, self.spec)
         self.log = tempfile.TemporaryFile("w+")
@@ -82,14 +87,15 @@ def run_json(command):
 
 class Kinglet:
     """`kinglet-bench model`; a slice is a process and gives one number, the median of its run.
-    rows: "read" computes only those rows of the last layer that the heads read, "all" every row."""
+    rows, of an encoder: "read" computes only those rows of the last layer that the heads read, "all"
+    every row. options: what else the command is told."""
 
     error = None
 
-    def __init__(self, bench, model, precision, rows, isa, threads, batch, seq):
-        self.precision, self.rows, self.peaks = precision, rows, []
+    def __init__(self, bench, model, precision, threads, batch, seq, isa=None, rows=None, options=()):
+        self.precision, self.rows, self.results = precision, rows, []
         self.command = [bench, "model", model, "--json", "--seq", seq, "--batch", batch,
-                        "--threads", threads]
+                        "--threads", threads, *options]
         if rows == "all":
             self.command.append("--all-rows")
         if isa:
@@ -106,11 +112,27 @@ class Kinglet:
 
     def slice(self, seconds):
         result = self.run(seconds)
-        self.peaks.append(result["peak_gflops"])
+        self.results.append(result)
         return [result["latency_ms"]["median"]]
 
     def close(self):
         pass
+
+
+def models_of(o, fp32, int8, synth, quantize, path):
+    """kinglet's files, int8 first: [(file, precision)]. Those that are named, or else made at `path`
+    by kinglet-bench synth and kinglet-weights quantize with these options."""
+    if not fp32 and (o.precision == "fp32" or not int8):
+        fp32 = [path + ".gguf"]
+        subprocess.run([o.bench, "synth", *synth, "-o", fp32[0]], stdout=subprocess.DEVNULL,
+                       check=True)
+    if o.precision == "fp32":
+        return [(file, "fp32") for file in fp32]
+    if not int8:
+        int8 = [path + "_s8.gguf"]
+        subprocess.run([Path(o.bench).parent / "kinglet-weights", "quantize", fp32[0], *quantize,
+                        "-o", int8[0]], stdout=subprocess.DEVNULL, check=True)
+    return [(file, "int8") for file in int8] + [(file, "fp32") for file in fp32]
 
 
 def begin(starts):
@@ -147,6 +169,31 @@ def ratio(slices, base):
     """Of the rounds' ratios the median: a round that was disturbed does not count."""
     return statistics.median(
         statistics.median(a) / statistics.median(b) for a, b in zip(slices, base))
+
+
+def times_of(m, slices, base):
+    """What a table tells of a line."""
+    times = sorted(t for s in slices for t in s)
+    return {"engine": m.name, "version": m.version, "precision": m.precision,
+            "median_ms": statistics.median(times), "p10_ms": times[len(times) // 10],
+            "ratio": ratio(slices, base), "error": m.error, "slices": slices}
+
+
+def median_of(members, key):
+    """Of what kinglet's runs measured beside themselves; None where it took no part."""
+    seen = [r[key] for m in members if isinstance(m, Kinglet) for r in m.results]
+    return statistics.median(seen) if seen else None
+
+
+def beside_fastest(members, slices):
+    """How many times faster than the fastest peer each line of kinglet is."""
+    peers = [m for m in members if isinstance(m, Peer)]
+    if not peers:
+        return []
+    fastest = min(peers, key=lambda p: statistics.median(t for s in slices[p] for t in s))
+    return [{"line": m.name, "rows": m.rows, "peer": fastest.name,
+             "speedup": ratio(slices[fastest], slices[m])}
+            for m in members if isinstance(m, Kinglet)]
 
 
 def pin(threads, cores=None):
@@ -198,3 +245,10 @@ def common_options(p):
 def check_bench(p, o):
     if not os.access(o.bench, os.X_OK):
         p.error(f"{o.bench} is no program; name kinglet-bench with --bench")
+
+
+def save_tables(o, load, tables):
+    if o.json:
+        with open(o.json, "w") as file:
+            json.dump({"machine": machine(), "load": load, "rounds": o.rounds,
+                       "seconds": o.seconds, "tables": tables}, file, indent=1)

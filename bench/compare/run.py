@@ -6,13 +6,9 @@ the same cores, and starts with another engine than the round before. kinglet's 
 Markdown; README.md beside this file tells what the columns mean.
 """
 import argparse
-import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left in the source tree
 from encoder import ENCODERS  # noqa: E402
@@ -21,23 +17,11 @@ import lines  # noqa: E402
 
 
 def models_of(o, name, folder):
-    """kinglet's files of an encoder, int8 first: [(file, precision)]."""
     def named(options):
         return [text.partition("=")[2] for text in options if text.startswith(name + "=")]
 
-    fp32, int8 = named(o.model), named(o.int8_model)
-    weights = Path(o.bench).parent / "kinglet-weights"
-    if not fp32 and (o.precision == "fp32" or not int8):
-        fp32 = [f"{folder}/{name}.gguf"]
-        subprocess.run([o.bench, "synth", *ENCODERS[name].synth, "-o", fp32[0]],
-                       stdout=subprocess.DEVNULL, check=True)
-    if o.precision == "fp32":
-        return [(file, "fp32") for file in fp32]
-    if not int8:
-        int8 = [f"{folder}/{name}_s8.gguf"]
-        subprocess.run([weights, "quantize", fp32[0], "--attention", "s8", "-o", int8[0]],
-                       stdout=subprocess.DEVNULL, check=True)
-    return [(file, "int8") for file in int8] + [(file, "fp32") for file in fp32]
+    return lines.models_of(o, named(o.model), named(o.int8_model), ENCODERS[name].synth,
+                           ["--attention", "s8"], f"{folder}/{name}")
 
 
 def measure(o, name, files, seq, threads, batch):
@@ -47,7 +31,7 @@ def measure(o, name, files, seq, threads, batch):
     for engine in o.engines:
         if engine == "kinglet":
             starts += [(f"kinglet {file}", lambda f=file, p=precision, r=rows, i=isa: lines.Kinglet(
-                            o.bench, f, p, r, i, threads, batch, seq))
+                            o.bench, f, p, threads, batch, seq, i, r))
                        for file, precision in files for isa in o.isa or [None] for rows in rows_of_kinglet]
         else:
             starts.append((engine, lambda e=engine: lines.Peer(
@@ -55,42 +39,24 @@ def measure(o, name, files, seq, threads, batch):
     label = f"{name}, seq {seq}, threads {threads}, batch {batch}"
     members, left = lines.begin(starts)
     slices = lines.take_turns(members, left, o.rounds, o.seconds, lines.pause(threads), label)
-    peaks = [p for m in members if isinstance(m, lines.Kinglet) for p in m.peaks]
-    peak = statistics.median(peaks) if peaks else None
+    peak = lines.median_of(members, "peak_gflops")
     rows = [row(o, encoder, m, slices[m], slices[members[0]], seq, threads, batch, peak)
             for m in members]
     for r in rows:
         r["encoder"] = name
-    return rows, left, beside_fastest(members, slices), label
+    return rows, left, lines.beside_fastest(members, slices), label
 
 
 def row(o, encoder, m, slices, base, seq, threads, batch, peak):
-    times = sorted(t for s in slices for t in s)
-    median = statistics.median(times)
-    result = {
-        "engine": m.name, "version": m.version, "precision": m.precision, "rows": m.rows,
-        "batch": batch, "seq": seq, "threads": threads, "median_ms": median,
-        "p10_ms": times[len(times) // 10], "floor_ms": None, "share_of_floor": None,
-        "ratio": lines.ratio(slices, base), "error": m.error, "peak_gflops": peak,
-        "slices": slices}
+    result = {**lines.times_of(m, slices, base), "rows": m.rows, "batch": batch, "seq": seq,
+              "threads": threads, "floor_ms": None, "share_of_floor": None, "peak_gflops": peak}
     linear, attention = encoder.flops(batch, seq)
     # kinglet-bench gives the peak of all threads.
     rate = o.int8_peak * threads if m.precision == "int8" else peak
     if rate and peak and m.rows == "all":
         result["floor_ms"] = (linear / rate + attention / peak) * 1e-6
-        result["share_of_floor"] = result["floor_ms"] / median
+        result["share_of_floor"] = result["floor_ms"] / result["median_ms"]
     return result
-
-
-def beside_fastest(members, slices):
-    """How many times faster than the fastest peer each line of kinglet is."""
-    peers = [m for m in members if isinstance(m, lines.Peer)]
-    if not peers:
-        return []
-    fastest = min(peers, key=lambda p: statistics.median(t for s in slices[p] for t in s))
-    return [{"line": m.name, "rows": m.rows, "peer": fastest.name,
-             "speedup": lines.ratio(slices[fastest], slices[m])}
-            for m in members if isinstance(m, lines.Kinglet)]
 
 
 def print_table(rows, faster):
@@ -152,10 +118,7 @@ def main():
                         sys.stdout.flush()
                         tables.append({"label": label, "cores": cores, "rows": rows,
                                        "faster": faster, "left_out": left})
-    if o.json:
-        with open(o.json, "w") as file:
-            json.dump({"machine": lines.machine(), "load": load, "rounds": o.rounds,
-                       "seconds": o.seconds, "tables": tables}, file, indent=1)
+    lines.save_tables(o, load, tables)
 
 
 if __name__ == "__main__":

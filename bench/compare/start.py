@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # nothing is left in the source tree
@@ -42,7 +41,7 @@ class Peer:
     def __init__(self, o, engine, encoder, seq):
         self.name, self.engine = engine, engine
         self.folder = tempfile.TemporaryDirectory()
-        self.spec = {"folder": self.folder.name, "encoder": asdict(encoder), "batch": 1, "seq": seq,
+        self.spec = {"folder": self.folder.name, **lines.described(encoder), "batch": 1, "seq": seq,
                      "precision": o.precision, "threads": o.threads}
         lines.write(engine, self.spec)
         # Where both are written, the one of this precision is read.

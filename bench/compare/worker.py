@@ -2,8 +2,8 @@
 
     python worker.py WHAT ENGINE SPEC
 
-SPEC is JSON: folder, encoder, precision, threads, batch, and either seq (random inputs) or inputs, a
-file of arrays x and mask. WHAT is
+SPEC is JSON: folder, kind and model (what is computed, and its sizes), precision, threads, batch, and
+either seq (random inputs) or inputs, a file of an encoder's arrays x and mask. WHAT is
 
 write   puts the engine's files into the folder
 serve   loads them and prints a line of JSON, {"version", "error"}: the error of the first sequence
@@ -21,8 +21,11 @@ import time
 from importlib.metadata import version
 
 import numpy as np
-from encoder import Encoder, inputs, reference
-from engines import ENGINES, Job
+from encoder import Encoder
+from engines import ENGINES, SEQ2SEQ_ENGINES, Job
+from seq2seq import Seq2Seq
+
+KINDS = {"Encoder": (Encoder, ENGINES), "Seq2Seq": (Seq2Seq, SEQ2SEQ_ENGINES)}
 
 
 def peak_rss_bytes():
@@ -32,20 +35,21 @@ def peak_rss_bytes():
                 return int(line.split()[1]) * 1024
 
 
+def several(outputs):
+    return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
 def serve(module, job, spec, answer):
     prepare = module.load(job)
-    calls = [prepare(first) for first in range(0, len(job.x), job.batch)]
+    calls = [prepare(first) for first in range(0, len(job.inputs[0]), job.batch)]
     calls[0]()
     error = None
     if "inputs" in spec:
         outputs = [np.array(y) for call in calls for y in np.asarray(call())]
         np.save(f"{job.folder}/outputs.npy", outputs)
     else:
-        expected = reference(job.encoder, job.x[0], job.mask[0])
-        y = np.asarray(calls[0]())[0]
-        error = float(np.linalg.norm(y - expected) / np.linalg.norm(expected))
+        outputs = [np.asarray(y)[0] for y in several(calls[0]())]
+        error = job.model.error(*outputs, *(array[0] for array in job.inputs))
     answer({"version": version(module.PACKAGE), "error": error})
     for line in sys.stdin:
         calls[0]()
@@ -63,14 +67,15 @@ def main(what, engine, spec):
     os.dup2(2, 1)  # what the engine prints itself goes to stderr
     os.environ["OMP_NUM_THREADS"] = str(spec["threads"])
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(sys.prefix, "inductor"))
-    encoder = Encoder(**spec["encoder"])
+    kind, engines = KINDS[spec["kind"]]
+    model = kind(**spec["model"])
     if "inputs" in spec:
         arrays = np.load(spec["inputs"])
-        x, mask = arrays["x"], arrays["mask"]
+        inputs = arrays["x"], arrays["mask"]
     else:
-        x, mask = inputs(encoder, spec["batch"], spec["seq"])
-    job = Job(spec["folder"], encoder, spec["precision"], spec["threads"], spec["batch"], x, mask)
-    module = importlib.import_module("engines." + ENGINES[engine])
+        inputs = model.inputs(spec["batch"], spec["seq"])
+    job = Job(spec["folder"], model, spec["precision"], spec["threads"], spec["batch"], inputs)
+    module = importlib.import_module("engines." + engines[engine])
 
     def answer(value):
         print(json.dumps(value), file=answers)
@@ -80,7 +85,7 @@ def main(what, engine, spec):
     elif what == "serve":
         serve(module, job, spec, answer)
     else:
-        np.asarray(module.load(job)(0)())
+        [np.asarray(y) for y in several(module.load(job)(0)())]
         answer({"peak_rss_bytes": peak_rss_bytes()})
     answers.flush()
     os._exit(0)  # some engines crash when they are taken apart

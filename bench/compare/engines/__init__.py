@@ -2,18 +2,16 @@
 
     write(job)            puts the files that the engine reads into job.folder
     load(job) -> prepare  reads them; prepare(first) -> call, a function without arguments that
-                          computes y (batch, seq, width) of the inputs job.rows(first) once
+                          computes the outputs of the inputs job.rows(first) once: of an encoder y
+                          (batch, seq, width), of Seq2Seq a tuple, as its reference says
 
-Where the engine allows it, y is left in the form that it returns; numpy.asarray makes it an array.
-Only `write` imports what is needed for making a model, so that a process which only loads is as
-small as it can be.
+Where the engine allows it, outputs are left in the form that it returns; numpy.asarray makes them
+arrays. Only `write` imports what is needed for making a model, so that a process which only loads is
+as small as it can be.
 """
 from dataclasses import dataclass
 
-import numpy as np
-from encoder import Encoder
-
-ENGINES = {  # name in the table: module
+ENGINES = {  # name in the table: module that runs encoders
     "torch": "pytorch",
     "torch.compile": "pytorch_compiled",
     "onnxruntime": "onnxruntime",
@@ -22,20 +20,24 @@ ENGINES = {  # name in the table: module
     "executorch": "executorch",
     "ctranslate2": "ctranslate2",
 }
+SEQ2SEQ_ENGINES = {
+    "torch": "seq2seq_pytorch",
+    "onnxruntime": "seq2seq_onnxruntime",
+    "openvino": "seq2seq_openvino",
+}
 
 
 @dataclass
 class Job:
     folder: str
-    encoder: Encoder
+    model: object  # encoder.Encoder or seq2seq.Seq2Seq
     precision: str
     threads: int
     batch: int
-    x: np.ndarray  # (rows, seq, width)
-    mask: np.ndarray  # (rows, seq): 1 where a key is there
+    inputs: tuple  # of arrays with a row for each example: of an encoder x and mask
 
     def rows(self, first):
-        return self.x[first:first + self.batch], self.mask[first:first + self.batch]
+        return tuple(array[first:first + self.batch] for array in self.inputs)
 
     @property
     def int8(self):

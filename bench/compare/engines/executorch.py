@@ -13,7 +13,7 @@ def write(job):
     from . import pytorch
 
     args = pytorch.tensors(*job.rows(0))
-    program = torch.export.export(pytorch.Module(job.encoder, explicit=True).eval(), args)
+    program = torch.export.export(pytorch.Module(job.model, explicit=True).eval(), args)
     partitioners = [partition.XnnpackPartitioner()]
     if job.int8:
         q = quantizer.XNNPACKQuantizer()

@@ -8,7 +8,7 @@ PACKAGE = "ncnn"
 
 
 def write(job):
-    e, int8 = job.encoder, job.int8
+    e, int8 = job.model, job.int8
     lines, blobs = [], set()
     kFloat, kInt8 = np.uint32(0), np.uint32(0x000D4B38)  # what follows in the file
 

@@ -1,30 +1,52 @@
-"""The encoder as an ONNX file, for ONNX Runtime and OpenVINO."""
+"""ONNX files: what builds their graphs, and the encoder as one, for ONNX Runtime and OpenVINO."""
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def write_onnx(path, e, fused):
-    """`fused`: with ONNX Runtime's own operators, as its transformer optimizer emits them."""
-    nodes, constants = [], []
+class Graph:
+    """Nodes and constants in the order in which they were added; all results are float."""
 
-    def constant(name, value):
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+    def __init__(self):
+        self.nodes, self.constants = [], []
+
+    def constant(self, name, value):
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def node(kind, inputs, domain="", **attributes):
-        out = f"{kind}_{len(nodes)}"
-        nodes.append(helper.make_node(kind, inputs, [out], domain=domain, **attributes))
-        return out
+    def node(self, kind, inputs, domain="", outputs=1, **attributes):
+        """The name of its result, or a list where it has more."""
+        names = [f"{kind}_{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, names, domain=domain, **attributes))
+        return names[0] if outputs == 1 else names
 
-    def number(value):
-        return constant(f"number_{len(constants)}", np.float32(value))
+    def own(self, kind, inputs, **attributes):
+        """An operator of ONNX Runtime's own."""
+        return self.node(kind, inputs, "com.microsoft", **attributes)
 
-    def sizes(*values):
-        return constant(f"sizes_{len(constants)}", np.array(values, np.int64))
+    def number(self, value):
+        return self.constant(f"number_{len(self.constants)}", np.float32(value))
 
-    def own(kind, inputs, **attributes):
-        return node(kind, inputs, "com.microsoft", **attributes)
+    def sizes(self, *values):
+        return self.constant(f"sizes_{len(self.constants)}", np.array(values, np.int64))
+
+    def save(self, path, inputs, outputs):
+        """inputs: {name: (type, shape)}; outputs: {name: (the node's result, shape)}."""
+        for name, (result, _) in outputs.items():
+            self.nodes.append(helper.make_node("Identity", [result], [name]))
+        value = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self.nodes, "graph", [value(name, *of) for name, of in inputs.items()],
+            [value(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()],
+            self.constants)
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+
+
+def write_onnx(path, e, fused):
+    """`fused`: with ONNX Runtime's own operators, as its transformer optimizer emits them."""
+    g = Graph()
+    node, constant, number, sizes, own = g.node, g.constant, g.number, g.sizes, g.own
 
     x = "x"
     if not fused:
@@ -70,13 +92,7 @@ def write_onnx(path, e, fused):
             erf = node("Erf", [node("Mul", [h, number(2 ** -0.5)])])
             h = node("Mul", [node("Mul", [h, node("Add", [erf, number(1)])]), number(0.5)])
         x = add_norm(product(h, "down"), "down_bias", x, "norm2")
-    nodes.append(helper.make_node("Identity", [x], ["y"]))
 
     shape = ["batch", "seq", e.width]
-    value = helper.make_tensor_value_info
-    graph = helper.make_graph(
-        nodes, "encoder",
-        [value("x", TensorProto.FLOAT, shape), value("mask", TensorProto.INT32, shape[:2])],
-        [value("y", TensorProto.FLOAT, shape)], constants)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    g.save(path, {"x": (TensorProto.FLOAT, shape), "mask": (TensorProto.INT32, shape[:2])},
+           {"y": (x, shape)})

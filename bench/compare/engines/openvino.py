@@ -6,13 +6,13 @@ PACKAGE = "openvino"
 def write(job):
     from .onnx_graph import write_onnx
 
-    write_onnx(f"{job.folder}/fp32.onnx", job.encoder, fused=False)
+    write_onnx(f"{job.folder}/fp32.onnx", job.model, fused=False)
     if not job.int8:
         return
     from onnxruntime import quantization as q
 
     class Reader(q.CalibrationDataReader):
-        feeds = iter([{"x": job.x[:1], "mask": job.mask[:1]}])
+        feeds = iter([{"x": job.inputs[0][:1], "mask": job.inputs[1][:1]}])
 
         def get_next(self):
             return next(self.feeds, None)
@@ -24,13 +24,16 @@ def write(job):
                       extra_options={"MatMulConstBOnly": True})
 
 
-def load(job):
+def request_of(path, threads):
     import openvino as ov
 
-    config = {"INFERENCE_NUM_THREADS": str(job.threads), "PERFORMANCE_HINT": "LATENCY",
+    config = {"INFERENCE_NUM_THREADS": str(threads), "PERFORMANCE_HINT": "LATENCY",
               "INFERENCE_PRECISION_HINT": "f32"}  # without it: bfloat16 where the CPU has it
-    model = ov.Core().compile_model(f"{job.folder}/{job.precision}.onnx", "CPU", config)
-    request = model.create_infer_request()
+    return ov.Core().compile_model(path, "CPU", config).create_infer_request()
+
+
+def load(job):
+    request = request_of(f"{job.folder}/{job.precision}.onnx", job.threads)
 
     def prepare(first):
         feed = dict(zip(("x", "mask"), job.rows(first)))

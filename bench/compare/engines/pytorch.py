@@ -61,7 +61,7 @@ def tensors(x, mask):
 
 
 def write(job):
-    module = Module(job.encoder).eval()
+    module = Module(job.model).eval()
     if job.int8:
         module = torch.ao.quantization.quantize_dynamic(module, {torch.nn.Linear}, torch.qint8)
     torch.save(module, f"{job.folder}/model.pt")
