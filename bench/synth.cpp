@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <initializer_list>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "commands.hpp"
 #include "convert_bert.hpp"
 #include "convert_hitut.hpp"
+#include "convert_seq2seq.hpp"
 #include "progress.hpp"
 #include "sha256.hpp"
 
@@ -28,7 +30,7 @@ constexpr Size kSizes[] = {{"base", 12, 768, 3072, 12},    // BERT and RoBERTa, 
 struct Wanted {
   std::string architecture, output;
   Size size = kSizes[0];
-  int vocab = 0;
+  int vocab = 0, actions = 0;
   std::uint64_t seed = 1;
   std::string recipe;
 };
@@ -88,7 +90,20 @@ BertModel bert_of(const Wanted& wanted) {
   return m;
 }
 
-/// Weights of about normal distribution, deviation 0.02; gains of norms are 1. Element i of a tensor
+/// ALFRED's agent as published, with progress monitors; or small, for tests.
+Seq2SeqModel seq2seq_of(const Wanted& wanted, bool small) {
+  Seq2SeqModel m;
+  m.words = wanted.vocab > 0 ? wanted.vocab : 2360;
+  m.actions = wanted.actions > 0 ? wanted.actions : 15;
+  m.embedding = small ? 20 : 100;
+  m.hidden = small ? 24 : 512;
+  m.frame = small ? 50 : 2500;
+  m.mask_size = small ? 60 : 300;
+  m.monitors = m.vision = m.masks = true;
+  return m;
+}
+
+/// Weights of about normal distribution, deviation 0.02; gains and variances of norms are 1. Element i of a tensor
 /// depends on seed, name and i only, so rows can be made in any order.
 class SynthWeights : public WeightSource {
  public:
@@ -99,7 +114,7 @@ class SynthWeights : public WeightSource {
   void load(const std::string& name, std::int64_t first, std::int64_t count, float* out) override {
     const Shape& shape = shapes_.at(name);
     const std::int64_t row = size_of(shape) / shape[0];
-    if (is_gain(name)) {
+    if (is_one(name)) {
       std::fill(out, out + count * row, 1.0f);
       return;
     }
@@ -112,7 +127,9 @@ class SynthWeights : public WeightSource {
 
   std::int64_t parameters() const {
     std::int64_t total = 0;
-    for (const auto& [name, shape] : shapes_) total += size_of(shape);
+    for (const auto& [name, shape] : shapes_) {
+      if (!ends_in(name, {"running_mean", "running_var"})) total += size_of(shape);
+    }
     return total;
   }
 
@@ -123,11 +140,16 @@ class SynthWeights : public WeightSource {
     return size;
   }
 
-  static bool is_gain(std::string_view name) {
-    for (const std::string_view end : {"LayerNorm.weight", "pos_ln.weight"}) {
+  static bool ends_in(std::string_view name, std::initializer_list<std::string_view> ends) {
+    for (const std::string_view end : ends) {
       if (name.size() >= end.size() && name.substr(name.size() - end.size()) == end) return true;
     }
     return false;
+  }
+
+  static bool is_one(std::string_view name) {
+    return ends_in(
+        name, {"LayerNorm.weight", "pos_ln.weight", "bn1.weight", "bn2.weight", "running_var"});
   }
 
   /// splitmix64's output function (Steele, Lea & Flood 2014).
@@ -150,13 +172,15 @@ class SynthWeights : public WeightSource {
   std::map<std::string, Shape> shapes_;
 };
 
-/// A published checkpoint has tensors that inference never reads: pooler, three unused heads.
+/// A published checkpoint has tensors that inference never reads: pooler, three unused heads; the
+/// bias of Seq2Seq's pooling.
 std::int64_t unread_parameters(const HitutModel& m) {
   const auto classes =
       static_cast<std::int64_t>(m.objects.size() + m.high_actions.size() + m.low_actions.size());
   return (m.hidden + classes) * (std::int64_t{m.hidden} + 1);
 }
 std::int64_t unread_parameters(const BertModel&) { return 0; }
+std::int64_t unread_parameters(const Seq2SeqModel&) { return 1; }
 
 template <class Model, class PlanOf, class Write>
 void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) {
@@ -171,21 +195,30 @@ void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) 
   OutputFile out(wanted.output);
   write(out, model, plan, terminal_progress("synth"));
   out.commit();
-  std::cout << wanted.output << ": " << wanted.size.layers << " layers, " << model.source_parameters
-            << " parameters as published, " << plan.size() << " tensors stored\n";
+  std::cout << wanted.output << ": " << model.source_parameters << " parameters as published, "
+            << plan.size() << " tensors stored\n";
 }
 
 void run(Wanted wanted, const std::string& size, int layers) {
+  const bool lstm = wanted.architecture == "alfred-seq2seq";
+  if (lstm ? size == "minilm" : size == "small")
+    throw CLI::ValidationError("--size", size + " is not a size of " + wanted.architecture);
+  if (lstm && layers > 0) throw CLI::ValidationError("--layers", "are those of hitut and bert");
+  if (!lstm && wanted.actions > 0)
+    throw CLI::ValidationError("--actions", "are those of alfred-seq2seq");
   for (const Size& known : kSizes) {
     if (size == known.name) wanted.size = known;
   }
   if (layers > 0) wanted.size.layers = layers;
   // What is not said is left out, so that files of older programs have the same bytes.
   wanted.recipe = "synth " + wanted.architecture;
-  if (size != kSizes[0].name) wanted.recipe += " --size " + size;
-  wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
+  if (!size.empty() && size != kSizes[0].name) wanted.recipe += " --size " + size;
+  if (!lstm) wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
   if (wanted.vocab > 0) wanted.recipe += " --vocab " + std::to_string(wanted.vocab);
+  if (wanted.actions > 0) wanted.recipe += " --actions " + std::to_string(wanted.actions);
   wanted.recipe += " --seed " + std::to_string(wanted.seed);
+  if (lstm)
+    return synthesize(seq2seq_of(wanted, size == "small"), wanted, plan_seq2seq, write_seq2seq);
   if (wanted.architecture == "hitut")
     return synthesize(hitut_of(wanted), wanted, plan_hitut, write_hitut);
   synthesize(bert_of(wanted), wanted, plan_bert, write_bert);
@@ -196,24 +229,30 @@ void run(Wanted wanted, const std::string& size, int layers) {
 void add_synth(CLI::App& app) {
   struct Options {
     Wanted wanted;
-    std::string size = kSizes[0].name;
+    std::string size;
     int layers = 0;
   };
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("synth", "Make a model file of published size with made-up weights");
-  command->add_option("--arch", options->wanted.architecture, "Architecture: hitut or bert")
+  command
+      ->add_option("--arch", options->wanted.architecture,
+                   "Architecture: hitut, bert or alfred-seq2seq")
       ->required()
-      ->check(CLI::IsMember({"hitut", "bert"}));
-  command->add_option("--size", options->size, "base: 768 wide; minilm: 384 wide")
-      ->check(CLI::IsMember({"base", "minilm"}))
-      ->capture_default_str();
+      ->check(CLI::IsMember({"hitut", "bert", "alfred-seq2seq"}));
+  command
+      ->add_option("--size", options->size,
+                   "base, as published (default); of hitut and bert minilm, 384 wide; of "
+                   "alfred-seq2seq small")
+      ->check(CLI::IsMember({"base", "minilm", "small"}));
   command->add_option("--layers", options->layers, "Layers; default: 12 of base, 6 of minilm")
       ->check(CLI::Range(1, 48));
   command
       ->add_option("--vocab", options->wanted.vocab,
-                   "Words; default: 50265 of hitut, 30522 of bert")
+                   "Words; default: 50265 of hitut, 30522 of bert, 2360 of alfred-seq2seq")
       ->check(CLI::Range(128, 1 << 20));
+  command->add_option("--actions", options->wanted.actions, "Of alfred-seq2seq; default: 15")
+      ->check(CLI::Range(1, 4096));
   command->add_option("--seed", options->wanted.seed, "Other seeds give other weights")
       ->capture_default_str();
   command->add_option("-o,--output", options->wanted.output, "Model file to write (.gguf)")

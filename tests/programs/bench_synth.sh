@@ -9,16 +9,24 @@ rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch"
 
-for arch in hitut bert; do
-  small=(--arch "$arch" --size minilm --layers 1 --vocab 200)
+# sizes <architecture> <options>: the options for synth, in the order in which the recipe has them
+for sizes in "hitut --size minilm --layers 1 --vocab 200" "bert --size minilm --layers 1 --vocab 200" \
+  "alfred-seq2seq --size small --vocab 200 --actions 7"; do
+  arch=${sizes%% *}
+  read -ra small <<<"--arch $sizes"
   "${bench[@]}" synth "${small[@]}" -o "$arch.gguf" >out
   "${bench[@]}" synth "${small[@]}" -o again.gguf >out
   cmp "$arch.gguf" again.gguf
   "${bench[@]}" synth "${small[@]}" --seed 2 -o again.gguf >out
   cmp -s "$arch.gguf" again.gguf && { echo "$arch: another seed gives the same bytes"; exit 1; }
   "${weights[@]}" inspect "$arch.gguf" >out
-  for line in "kinglet.recipe  string synth $arch --size minilm --layers 1 --vocab 200 --seed 1" \
-    "$arch.block_count  u32 1" "$arch.vocab_size  u32 200" "$arch.feed_forward_length  u32 1536"; do
+  lines=("kinglet.recipe  string synth $sizes --seed 1" "$arch.vocab_size  u32 200")
+  if [ "$arch" = alfred-seq2seq ]; then
+    lines+=("$arch.action_count  u32 7" "$arch.hidden_length  u32 24")
+  else
+    lines+=("$arch.block_count  u32 1" "$arch.feed_forward_length  u32 1536")
+  fi
+  for line in "${lines[@]}"; do
     grep -qF "$line" out || { echo "$arch: not $line"; cat out; exit 1; }
   done
   "${bench[@]}" model "$arch.gguf" --seq 5 --batch 2 --seconds 0 >out
