@@ -58,7 +58,160 @@ reference::Image image_of(const Numbers& x, int i, int height, int width) {
           std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(height) * width * x.cols)};
 }
 
+/// A batch of images with borders in memory of its own, of NaN, or of numbers and a border of zeros.
+struct Batch {
+  std::vector<float> memory;
+  Image image;
+
+  Batch(int count, int height, int width, int channels, int border)
+      : image{nullptr, count, height, width, channels, border} {
+    memory.assign(static_cast<std::size_t>(count * image.size()), NAN);
+    image.data = memory.data();
+  }
+  Batch(int count, int height, int width, int channels, int border, const Numbers& from)
+      : Batch(count, height, width, channels, border) {
+    std::fill(memory.begin(), memory.end(), 0.0f);
+    const float* next = from.values.data();
+    for_pixels([&](float* pixel) { std::copy_n(next, channels, pixel), next += channels; });
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  template <class F>
+  void for_pixels(F f) const {
+    for (int i = 0; i < image.count; ++i) {
+      for (int y = 0; y < image.height; ++y) {
+        for (int x = 0; x < image.width; ++x) f(image.view().at(y, x) + i * image.size());
+      }
+    }
+  }
+  /// The pixels. The border must be zeros.
+  std::vector<float> values() const {
+    std::vector<float> out;
+    std::size_t zeros = 0;
+    for_pixels([&](const float* pixel) { out.insert(out.end(), pixel, pixel + image.channels); });
+    for (const float v : memory) zeros += v == 0;
+    CHECK(zeros >= memory.size() - out.size());
+    return out;
+  }
+};
+
+/// The same bits for an output with and without a border, on one and on three workers and on every
+/// ISA with FMA, within the bound of the reference.
+template <class Ops>
+void check_image(int count, int height, int width, int channels,
+                 const std::vector<double>& expected, double bound, Ops ops) {
+  check(count * height * width, channels, expected, bound, [&](auto& be, Matrix y) {
+    for (const int border : {2, 0}) {
+      Batch to(count, height, width, channels, border);
+      ops(be, to.image);
+      if constexpr (!std::is_same_v<decltype(be), Count&>) {
+        const std::vector<float> values = to.values();
+        if (border == 0) CHECK(std::equal(values.begin(), values.end(), y.data));
+        std::copy(values.begin(), values.end(), y.data);
+      }
+    }
+  });
+}
+
 }  // namespace
+
+TEST_CASE("a convolution is its definition for batches, borders, groups and residuals") {
+  struct Shape {
+    int count, height, width, in, out, kernel, stride, padding, dilation, groups;
+  };
+  for (const Shape s : {Shape{1, 9, 8, 3, 20, 7, 2, 3, 1, 1}, Shape{3, 7, 7, 8, 130, 3, 1, 1, 1, 1},
+                        Shape{2, 5, 6, 4, 16, 1, 1, 0, 1, 1}, Shape{2, 5, 6, 4, 16, 1, 2, 0, 1, 1},
+                        Shape{2, 6, 5, 8, 36, 3, 1, 2, 2, 2}}) {
+    const int k = s.kernel * s.kernel * s.in / s.groups, outputs = s.out / s.groups;
+    std::vector<float> rows, panels, bias;
+    for (int g = 0; g < s.groups; ++g) {
+      const Weights w(outputs, k, 20 + static_cast<std::uint64_t>(g));
+      rows.insert(rows.end(), w.rows.values.begin(), w.rows.values.end());
+      panels.insert(panels.end(), w.panels.begin(), w.panels.end());
+      bias.insert(bias.end(), w.bias.values.begin(), w.bias.values.end());
+    }
+    Conv conv;
+    conv.w.weight = panels.data();
+    conv.w.bias = bias.data();
+    conv.w.n = (s.groups - 1) * padded(outputs) + outputs;
+    conv.w.k = k;
+    conv.kernel = s.kernel;
+    conv.stride = s.stride;
+    conv.padding = s.padding;
+    conv.dilation = s.dilation;
+    conv.groups = s.groups;
+    const int height = conv.out(s.height), width = conv.out(s.width);
+    const Numbers x(s.count * s.height * s.width, s.in, 9),
+        added(s.count * height * width, s.out, 8);
+    for (const bool residual : {false, true}) {
+      std::vector<double> expected;
+      for (int i = 0; i < s.count; ++i) {
+        const reference::Convolution c{s.kernel,  s.kernel,   s.stride,
+                                       s.padding, s.dilation, s.groups};
+        const auto y =
+            reference::convolve(image_of(x, i, s.height, s.width), c, s.out, rows.data()).y;
+        for (std::size_t j = 0; j < y.values.size(); ++j) {
+          const int channel = static_cast<int>(j) % s.out;
+          double sum = y.values[j];
+          sum += static_cast<double>(bias[static_cast<std::size_t>(
+              channel / outputs * padded(outputs) + channel % outputs)]);
+          if (residual)
+            sum += static_cast<double>(
+                added.values[static_cast<std::size_t>(i) * y.values.size() + j]);
+          expected.push_back(std::max(sum, 0.0));
+        }
+      }
+      for (const int border : {s.padding, s.padding + 1}) {
+        const Batch from(s.count, s.height, s.width, s.in, border, x);
+        const Batch shortcut(s.count, height, width, s.out, 1, added);
+        check_image(s.count, height, width, s.out, expected, roundings(k + 2) * (k + 2),
+                    [&](auto& be, const Image& y) {
+                      be.conv(conv, from.image, y, Activation::relu,
+                              residual ? shortcut.image : Image{});
+                    });
+      }
+      Count count;
+      const Batch from(s.count, s.height, s.width, s.in, s.padding, x);
+      count.conv(conv, from.image, {nullptr, s.count, height, width, s.out, 0});
+      CHECK(count.flops() == 2ull * static_cast<unsigned>(s.count * height * width * s.out * k));
+    }
+  }
+}
+
+TEST_CASE("depthwise convolutions and pools are their definitions") {
+  const int count = 2, height = 9, width = 8, channels = 21;
+  const Numbers x(count * height * width, channels, 3), w(9, channels, 4), bias(1, channels, 5);
+  const Batch from(count, height, width, channels, 1, x);
+  Depthwise conv{w.values.data(), bias.values.data(), channels, 3, 2, 1};
+  const int to_h = conv.out(height), to_w = conv.out(width);
+  std::vector<float> rows;  // [channel][tap]
+  for (int c = 0; c < channels; ++c) {
+    for (int t = 0; t < 9; ++t) rows.push_back(ConstMatrix(w).row(t)[c]);
+  }
+  std::vector<double> convolved, most, means;
+  for (int i = 0; i < count; ++i) {
+    const auto image = image_of(x, i, height, width);
+    const auto sums =
+        reference::convolve(image, {3, 3, 2, 1, 1, channels}, channels, rows.data()).y;
+    for (std::size_t j = 0; j < sums.values.size(); ++j) {
+      const double sum =
+          sums.values[j] + static_cast<double>(bias.values[j % static_cast<std::size_t>(channels)]);
+      convolved.push_back(std::max(sum, 0.0));
+    }
+    const auto pooled = reference::max_pool(image, 3, 2, 1, to_h, to_w).values;
+    most.insert(most.end(), pooled.begin(), pooled.end());
+    const auto mean = reference::average_pool(image);
+    means.insert(means.end(), mean.begin(), mean.end());
+  }
+  check_image(
+      count, to_h, to_w, channels, convolved, roundings(11) * 11,
+      [&](auto& be, const Image& y) { be.depthwise(conv, from.image, y, Activation::relu); });
+  check_image(count, to_h, to_w, channels, most, 0,
+              [&](auto& be, const Image& y) { be.max_pool(3, 2, 1, from.image, y); });
+  check(count, channels, means, roundings(height * width + 1),
+        [&](auto& be, Matrix y) { be.average_pool(from.image, y); });
+}
 
 TEST_CASE("a transposed convolution is its definition, for every image of a batch") {
   struct Shape {

@@ -143,10 +143,65 @@ void rows_of(int rows, int n) {
   });
 }
 
+void images(int size, int channels) {
+  const int padded = size + 2, pixels = size * size, k = 9 * channels;
+  const std::vector<float> x = floats(padded * padded * channels), bias = floats(channels);
+  const std::vector<float> panels = floats(static_cast<int>(kernels::panels_size_f32(channels, k)));
+  std::vector<float> y(static_cast<std::size_t>(pixels * channels));
+  const kernels::ImageView<const float> from{x.data(),          size,    size, channels,
+                                             padded * channels, channels};
+  const kernels::ImageView<float> to{y.data(), size, size, channels, size * channels, channels};
+  const std::string sizes =
+      " " + std::to_string(size) + "x" + std::to_string(size) + "x" + std::to_string(channels);
+  count("conv_f32 3x3" + sizes, static_cast<double>(pixels) * channels * k, "multiply-add", [&] {
+    table.conv_f32({3, 3, 1, 1}, from, panels.data(), {bias.data(), Activation::relu, to}, 0,
+                   pixels, to);
+  });
+  count("depthwise_f32 3x3" + sizes, pixels * k, "multiply-add", [&] {
+    table.depthwise_f32({3, 3, 1, 1}, from, panels.data(), bias.data(), Activation::relu, 0, size,
+                        to);
+  });
+  count("max_pool_f32 3x3" + sizes, pixels * channels, "number", [&] {
+    table.max_pool_f32({3, 3, 1, 1}, 1, from, 0, size, to);
+  });
+}
+
+/// From size × size to twice the size, kernel 4.
+void enlarged(int size, int channels) {
+  const int to = 2 * size;
+  const std::vector<float> taps = floats(size * size * 16 * channels), bias = floats(channels);
+  std::vector<float> y(static_cast<std::size_t>(to * to * channels));
+  const kernels::ImageView<float> view{y.data(), to, to, channels, to * channels, channels};
+  count("overlap_add_f32 to " + std::to_string(to) + "x" + std::to_string(to) + "x" +
+            std::to_string(channels),
+        to * to * channels, "number", [&] {
+          table.overlap_add_f32({taps.data(), 16 * channels, size, size, 4, 2, 1}, bias.data(),
+                                Activation::none, 0, to, view);
+        });
+}
+
+void resized(int from, int to) {
+  const std::vector<float> x = floats(from * from);
+  std::vector<float> y(static_cast<std::size_t>(to * to)), weight(static_cast<std::size_t>(to)),
+      scratch(static_cast<std::size_t>(from));
+  std::vector<std::int32_t> first(weight.size());
+  const kernels::Between at{first.data(), weight.data()};
+  kernels::resize_positions(from, to, at);
+  count("resize_bilinear_f32 " + std::to_string(from) + " to " + std::to_string(to), to * to,
+        "number", [&] {
+          table.resize_bilinear_f32({x.data(), from, from, 1, from, 1}, at, at, 0, to,
+                                    {y.data(), to, to, 1, to, 1}, scratch.data());
+        });
+}
+
 }  // namespace
 
 int main() {
   products(768, 768);
   attention(160, 64);
   rows_of(160, 768);
+  images(14, 64);
+  enlarged(56, 1);
+  enlarged(28, 16);
+  resized(112, 150);
 }

@@ -29,6 +29,21 @@ class Picture {
     }
   }
 
+  /// The same picture with `border` pixels of zeros around it.
+  static Picture with_border(const Picture& inner, int border, Gaps gaps) {
+    Picture out(inner.height_ + 2 * border, inner.width_ + 2 * border, inner.channels_, gaps);
+    for (int y = 0; y < out.height_; ++y) {
+      for (int x = 0; x < out.width_; ++x) {
+        const int from_y = y - border, from_x = x - border;
+        const bool inside =
+            from_y >= 0 && from_y < inner.height_ && from_x >= 0 && from_x < inner.width_;
+        for (int c = 0; c < inner.channels_; ++c)
+          out.view().at(y, x)[c] = inside ? inner.view().at(from_y, from_x)[c] : 0.0f;
+      }
+    }
+    return out;
+  }
+
   kernels::ImageView<float> view() {
     return {store_.data(), height_, width_, channels_, row_, pixel_};
   }

@@ -92,6 +92,57 @@ std::vector<float> attended_s8(const Table& table, int m, int n, int d) {
   return y;
 }
 
+kernels::ImageView<float> view_of(std::vector<float>& x, int height, int width, int channels) {
+  return {x.data(), height, width, channels, width * channels, channels};
+}
+
+std::vector<float> convolved(const Table& table) {
+  std::vector<float> x = random(18, 9 * 11 * 5), y(4 * 5 * 21);
+  const std::vector<float> w = random(19, 21 * 45), bias = random(20, 32);
+  std::vector<float> panels(kernels::panels_size_f32(21, 45)), shortcut = random(21, 4 * 5 * 21);
+  kernels::pack_panels_f32(21, 45, w.data(), 45, panels.data());
+  table.conv_f32({3, 3, 2, 1}, view_of(x, 9, 11, 5), panels.data(),
+                 {bias.data(), Activation::relu, view_of(shortcut, 4, 5, 21)}, 0, 20,
+                 view_of(y, 4, 5, 21));
+  return y;
+}
+
+std::vector<float> convolved_by_channel(const Table& table) {
+  std::vector<float> x = random(22, 9 * 11 * 5), y(4 * 5 * 5);
+  const std::vector<float> w = random(23, 45), bias = random(24, 5);
+  table.depthwise_f32({3, 3, 2, 1}, view_of(x, 9, 11, 5), w.data(), bias.data(), Activation::relu,
+                      0, 4, view_of(y, 4, 5, 5));
+  return y;
+}
+
+std::vector<float> transposed(const Table& table, int channels) {
+  const std::vector<float> taps = random(25, 30 * 36 * channels), bias = random(26, channels);
+  const int height = 5 * 4 + 2 - 4, width = 6 * 4 + 2 - 4;
+  std::vector<float> y(static_cast<std::size_t>(height * width * channels));
+  table.overlap_add_f32({taps.data(), 36 * channels, 5, 6, 6, 4, 2}, bias.data(), Activation::relu,
+                        0, height, view_of(y, height, width, channels));
+  return y;
+}
+
+std::vector<float> resized(const Table& table, int channels) {
+  std::vector<float> x = random(27, 7 * 9 * channels), scratch = x;
+  std::vector<float> y(static_cast<std::size_t>(13 * 20 * channels)), weights(13 + 20);
+  std::vector<std::int32_t> places(weights.size());
+  const kernels::Between rows{places.data(), weights.data()},
+      columns{places.data() + 13, weights.data() + 13};
+  kernels::resize_positions(7, 13, rows);
+  kernels::resize_positions(9, 20, columns);
+  table.resize_bilinear_f32(view_of(x, 7, 9, channels), rows, columns, 0, 13,
+                            view_of(y, 13, 20, channels), scratch.data());
+  return y;
+}
+
+std::vector<float> averaged(const Table& table) {
+  std::vector<float> x = random(28, 7 * 9 * 21), y(21);
+  table.average_pool_f32(view_of(x, 7, 9, 21), y.data());
+  return y;
+}
+
 }  // namespace
 
 TEST_CASE("activations have the recorded bits") {
@@ -150,4 +201,17 @@ TEST_CASE("embeddings and sums have the recorded bits") {
     t.add_f32(4 * 45, x.data(), y.data(), y.data());
     return y;
   });
+}
+
+TEST_CASE("convolutions have the recorded bits") {
+  check(0xd7e4f7925880e51c, convolved);
+  check(0x870dbeb2cf3c9df5, convolved_by_channel);
+}
+
+TEST_CASE("what changes the size of images has the recorded bits") {
+  check(0xaa87b6e5a819a516, [](const Table& t) { return transposed(t, 1); });
+  check(0x76fe32ec960eed2f, [](const Table& t) { return transposed(t, 18); });
+  check(0x40521d2fbb66304b, [](const Table& t) { return resized(t, 1); });
+  check(0xf8ea671e1252d983, [](const Table& t) { return resized(t, 3); });
+  check(0x3791d2c2d4b59a8a, averaged);
 }

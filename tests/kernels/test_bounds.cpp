@@ -99,6 +99,41 @@ TEST_CASE("gemm_f32 stays inside its arguments") {
   });
 }
 
+TEST_CASE("kernels of images stay inside their arguments") {
+  for_each_isa_and_fence([](const Table& table, Fences& fenced) {
+    for (int c : {1, 3, 8, 16, 19, 33}) {
+      const auto image = [&](int height, int width, int channels) {
+        return kernels::ImageView<float>{fenced(size(height * width, channels)),
+                                         height,
+                                         width,
+                                         channels,
+                                         width * channels,
+                                         channels};
+      };
+      const kernels::Window window{3, 3, 1, 1};
+      for (int n : {1, 16, 35}) {
+        const kernels::ConvEpilogue epilogue{fenced(size(kernels::panels_of(n), 16)),
+                                             Activation::relu, image(2, 4, n)};
+        table.conv_f32(window, image(4, 6, c), fenced(kernels::panels_size_f32(n, 9 * c)), epilogue,
+                       0, 8, image(2, 4, n));
+      }
+      table.depthwise_f32(window, image(4, 7, c), fenced(size(9, c)), fenced(size(1, c)),
+                          Activation::relu, 0, 2, image(2, 5, c));
+      table.max_pool_f32(window, 1, image(4, 5, c), 0, 4, image(4, 5, c));
+      table.average_pool_f32(image(4, 5, c), fenced(size(1, c)));
+      table.overlap_add_f32({fenced(size(12, 16 * c)), 16 * c, 3, 4, 4, 2, 1}, fenced(size(1, c)),
+                            Activation::relu, 0, 6, image(6, 8, c));
+      table.resize_nearest_f32(image(2, 3, c), 2, 0, 4, image(4, 6, c));
+      std::int32_t first[7];
+      const kernels::Between rows{first, fenced(7)}, columns{first, fenced(7)};
+      kernels::resize_positions(3, 7, rows);
+      kernels::resize_positions(3, 7, columns);
+      table.resize_bilinear_f32(image(3, 3, c), rows, columns, 0, 7, image(7, 7, c),
+                                fenced(size(3, c)));
+    }
+  });
+}
+
 TEST_CASE("attention_f32 stays inside its arguments") {
   for_each_isa_and_fence([](const Table& table, Fences& fenced) {
     for (int m : {1, 2, 6, 25}) {

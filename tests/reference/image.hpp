@@ -1,6 +1,6 @@
 #pragma once
-// Pooling, resizing and transposed convolution of images in double, in the order of the formulas.
-// Images are height × width × channels, without gaps.
+// Convolution, pooling, resizing and transposed convolution of images in double, in the order of the
+// formulas. Images are height × width × channels, without gaps.
 
 #include <algorithm>
 #include <cmath>
@@ -28,6 +28,73 @@ struct Image {
   double at(int y, int x, int c) const { return const_cast<Image*>(this)->at(y, x, c); }
   bool has(int y, int x) const { return y >= 0 && y < height && x >= 0 && x < width; }
 };
+
+struct Convolution {
+  int kernel_h, kernel_w, stride = 1, padding = 0, dilation = 1, groups = 1;
+
+  int out(int size, int kernel) const {
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+  }
+};
+
+struct Convolved {
+  Image y, magnitudes;  ///< Σ w·x, Σ |w·x|
+};
+
+/// w[n][ky][kx][channel of the group]
+inline Convolved convolve(const Image& x, const Convolution& c, int n, const float* w) {
+  const int height = c.out(x.height, c.kernel_h), width = c.out(x.width, c.kernel_w);
+  const int channels = x.channels / c.groups;
+  Convolved out{{height, width, n}, {height, width, n}};
+  for (int y = 0; y < height; ++y) {
+    for (int u = 0; u < width; ++u) {
+      for (int j = 0; j < n; ++j) {
+        const float* row = w + static_cast<std::ptrdiff_t>(j) * c.kernel_h * c.kernel_w * channels;
+        const int group = j / (n / c.groups);
+        for (int ky = 0; ky < c.kernel_h; ++ky) {
+          for (int kx = 0; kx < c.kernel_w; ++kx) {
+            const int from_y = y * c.stride + ky * c.dilation - c.padding;
+            const int from_x = u * c.stride + kx * c.dilation - c.padding;
+            for (int i = 0; i < channels && x.has(from_y, from_x); ++i) {
+              const double weight = static_cast<double>(row[(ky * c.kernel_w + kx) * channels + i]);
+              const double product = weight * x.at(from_y, from_x, group * channels + i);
+              out.y.at(y, u, j) += product;
+              out.magnitudes.at(y, u, j) += std::fabs(product);
+            }
+          }
+        }
+      }
+    }
+  }
+  return out;
+}
+
+/// Over the pixels that exist; height and width are those of the output.
+inline Image max_pool(const Image& x, int kernel, int stride, int padding, int height, int width) {
+  Image out(height, width, x.channels);
+  for (int y = 0; y < height; ++y) {
+    for (int u = 0; u < width; ++u) {
+      for (int c = 0; c < x.channels; ++c) {
+        double most = -INFINITY;
+        for (int ky = 0; ky < kernel; ++ky) {
+          for (int kx = 0; kx < kernel; ++kx) {
+            const int from_y = y * stride + ky - padding, from_x = u * stride + kx - padding;
+            if (x.has(from_y, from_x)) most = std::max(most, x.at(from_y, from_x, c));
+          }
+        }
+        out.at(y, u, c) = most;
+      }
+    }
+  }
+  return out;
+}
+
+inline std::vector<double> average_pool(const Image& x) {
+  std::vector<double> out(static_cast<std::size_t>(x.channels));
+  for (std::size_t i = 0; i < x.values.size(); ++i) out[i % out.size()] += x.values[i];
+  for (double& v : out) v /= x.height * x.width;
+  return out;
+}
 
 /// out += every tap of every pixel of `taps` ([ky][kx][channel] a pixel) at its place.
 inline void overlap_add(const Image& taps, int kernel, int stride, int padding, Image& out) {

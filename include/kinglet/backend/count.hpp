@@ -66,6 +66,30 @@ class Count {
     count_attention(queries, keys, y.cols);
   }
 
+  void conv(const Conv& w, const Image& x, const Image& y, Activation = Activation::none,
+            const Image& residual = {}) noexcept {
+    if (w.linear(x, y, residual)) return linear(w.w, x.rows(), y.rows());
+    const int outputs = y.channels / w.groups;
+    const Linear group = w.w.part(0, outputs);
+    flops_ += 2 * size(y.pixels(), y.channels) * static_cast<std::uint64_t>(w.w.k);
+    move(size(w.groups * panels_of(outputs) * kPanel, group.k));
+    move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels) +
+         size(residual.pixels(), residual.channels));
+  }
+
+  void depthwise(const Depthwise& w, const Image& x, const Image& y,
+                 Activation = Activation::none) noexcept {
+    flops_ += 2 * size(y.pixels(), y.channels) * size(w.kernel, w.kernel);
+    move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels) +
+         size(w.kernel * w.kernel, w.channels));
+  }
+
+  void max_pool(int, int, int, const Image& x, const Image& y) noexcept {
+    move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels));
+  }
+  void average_pool(const Image& x, Matrix) noexcept { move(size(x.pixels(), x.channels)); }
+  void zero_border(const Image&) noexcept {}
+
   void conv_transpose(const ConvTranspose& w, ConstMatrix x, int height, int width, Matrix y,
                       Activation = Activation::none) noexcept {
     ArenaScope scope(arena_);

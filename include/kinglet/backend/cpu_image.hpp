@@ -1,5 +1,6 @@
 #pragma once
-// The ops on images, for Cpu: what image.hpp describes. Work is split over rows of the output.
+// The ops on images, for Cpu: what image.hpp describes. Work is split over lines of the output, that
+// of convolutions with many outputs over panels.
 
 #include <kinglet/backend/image.hpp>
 #include <kinglet/backend/parallel.hpp>
@@ -10,6 +11,86 @@ namespace kinglet {
 template <class Self>
 class CpuImageOps {
  public:
+  void conv(const Conv& w, const Image& x, const Image& y, Activation act = Activation::none,
+            const Image& residual = {}) noexcept {
+    KINGLET_ASSERT(x.count == y.count && x.border >= w.padding);
+    KINGLET_ASSERT(y.height == w.out(x.height) && y.width == w.out(x.width));
+    KINGLET_ASSERT(w.w.k * w.groups == w.kernel * w.kernel * x.channels);
+    if (w.linear(x, y, residual)) return self().linear(w.w, x.rows(), y.rows(), act);
+    const int outputs = y.channels / w.groups, panels = panels_of(outputs);
+    for (int g = 0; g < w.groups; ++g) {
+      const Linear group = w.w.part(g * panels, outputs);
+      const auto from = channels_of(x.view(w.padding), g, w.groups);
+      const auto to = channels_of(y.view(), g, w.groups);
+      const auto added = channels_of(residual.view(), g, w.groups);
+      const auto run = [&](int panel, int count, int pixel, int pixels) {
+        const int column = panel * kPanel, left = outputs - column;
+        const Linear part = group.part(panel, left < count * kPanel ? left : count * kPanel);
+        const auto part_of = [&](auto view) {
+          if (view.data) view.data += column;
+          view.channels = part.n;
+          return view;
+        };
+        self().table().conv_f32(w.window(), from, part.weight, {part.bias, act, part_of(added)},
+                                pixel, pixels, part_of(to));
+      };
+      constexpr int kPanels = 4;  // as wide as a tile
+      if (panels >= 2 * kPanels * self().parallel().threads) {
+        self().parallel().split(panels, kPanels,
+                                [&](int first, int count) { run(first, count, 0, y.pixels()); });
+      } else {
+        constexpr int kPixels = 12;  // of whole tiles
+        self().parallel().split(y.pixels(), kPixels,
+                                [&](int first, int count) { run(0, panels, first, count); });
+      }
+    }
+    zero_border(y);
+  }
+
+  void depthwise(const Depthwise& w, const Image& x, const Image& y,
+                 Activation act = Activation::none) noexcept {
+    KINGLET_ASSERT(x.channels == w.channels && x.border >= w.padding);
+    const kernels::Window window{w.kernel, w.kernel, w.stride, w.dilation};
+    for_lines(x.view(w.padding), y, [&](const auto& from, const auto& to, int first, int count) {
+      self().table().depthwise_f32(window, from, w.weight, w.bias, act, first, count, to);
+    });
+  }
+
+  void max_pool(int kernel, int stride, int padding, const Image& x, const Image& y) noexcept {
+    KINGLET_ASSERT(x.channels == y.channels);
+    const kernels::Window window{kernel, kernel, stride, 1};
+    for_lines(x.view(), y, [&](const auto& from, const auto& to, int first, int count) {
+      self().table().max_pool_f32(window, padding, from, first, count, to);
+    });
+  }
+
+  void average_pool(const Image& x, Matrix y) noexcept {
+    KINGLET_ASSERT(y.rows == x.count && y.cols == x.channels);
+    for (int i = 0; i < x.count; ++i) {
+      auto from = x.view();
+      from.data += i * from.image;
+      self().table().average_pool_f32(from, y.row(i));
+    }
+  }
+
+  void zero_border(const Image& x) noexcept {
+    const auto zero = [](float* at, std::ptrdiff_t n) {
+      for (std::ptrdiff_t i = 0; i < n; ++i) at[i] = 0;
+    };
+    const std::ptrdiff_t side = static_cast<std::ptrdiff_t>(x.border) * x.channels;
+    const std::ptrdiff_t lid = x.border * x.row_size();
+    for (int i = 0; i < x.count && x.border > 0; ++i) {
+      float* const image = x.data + i * x.size();
+      zero(image, lid);
+      zero(image + x.size() - lid, lid);
+      for (int line = x.border; line < x.border + x.height; ++line) {
+        float* const row = image + line * x.row_size();
+        zero(row, side);
+        zero(row + x.row_size() - side, side);
+      }
+    }
+  }
+
   void conv_transpose(const ConvTranspose& w, ConstMatrix x, int height, int width, Matrix y,
                       Activation act = Activation::none) noexcept {
     const int to_height = w.out(height), to_width = w.out(width);
@@ -64,6 +145,26 @@ class CpuImageOps {
   }
 
  private:
+  /// The channels of one group.
+  template <class T>
+  static constexpr kernels::ImageView<T> channels_of(kernels::ImageView<T> view, int group,
+                                                     int groups) noexcept {
+    view.channels /= groups;
+    if (view.data) view.data += group * view.channels;
+    return view;
+  }
+
+  /// run(image of x, image of y, first, count) for the lines of every image, and y's border.
+  template <class Run>
+  void for_lines(kernels::ImageView<float> from, const Image& y, Run run) noexcept {
+    auto to = y.view();
+    for (int i = 0; i < y.count; ++i, from.data += from.image, to.data += to.image) {
+      self().parallel().split(y.height, 1,
+                              [&](int first, int count) { run(from, to, first, count); });
+    }
+    zero_border(y);
+  }
+
   Self& self() noexcept { return static_cast<Self&>(*this); }
 };
 

@@ -94,7 +94,8 @@ KINGLET_NOINLINE void near_tile(int k, const float* a, int lda, const float* pan
                                 const float* factors, float* y, std::ptrdiff_t ldy) noexcept {
   using V = Floats<Isa>;
   V acc[Rows][Across];
-  sum_products<Multiply<Isa>, Rows, Across, First>(k, a, lda, panels, acc, [](const float*) {});
+  sum_products<Multiply<Isa>, Rows, Across, First>(k, StridedRows<float>{a, lda}, panels, acc,
+                                                   [](const float*) {});
   KINGLET_UNROLL
   for (int r = 0; r < Rows; ++r) {
     const V factor = factors ? factors[r] : 1.0f;

@@ -158,9 +158,9 @@ struct Multiply {
 /// y = a·Wᵀ + bias + residual, as sum_products. Where a line of a panel takes several loads, the
 /// panels are fetched into L1 some steps ahead; and from `next` on, more of W is fetched into L2,
 /// unless the rows are so few that a tile takes as long as its own panels do.
-template <class Isa, int Rows, int Across, int First>
-KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* panels,
-                               const char* next, int next_step, const TileOut& out) noexcept {
+template <class Isa, int Rows, int Across, int First, class A>
+KINGLET_NOINLINE void tile_f32(int k, A a, const float* panels, const char* next, int next_step,
+                               const TileOut& out) noexcept {
   using V = Floats<Isa>;
   constexpr int kPanels = (First + Across + kVectors<Isa> - 1) / kVectors<Isa>;
   constexpr int kAheadPanels = kVectors<Isa> == 1 ? 0 : kPanels;
@@ -176,7 +176,7 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
     KINGLET_UNROLL
     for (int j = 0; j < kAheadPanels; ++j) __builtin_prefetch(step + j * pitch + kAhead);
   };
-  sum_products<Multiply<Isa>, Rows, Across, First>(k, a, lda, panels, acc, fetch);
+  sum_products<Multiply<Isa>, Rows, Across, First>(k, a, panels, acc, fetch);
   const TileOut o = out;
   KINGLET_UNROLL
   for (int j = 0; j < Across; ++j) {
@@ -192,9 +192,9 @@ KINGLET_NOINLINE void tile_f32(int k, const float* a, int lda, const float* pane
 }
 
 /// The tile of `Across` registers from register v of the panels on.
-template <class Isa, int Rows, int Across>
-KINGLET_INLINE void multiply(int k, const float* a, int lda, const float* panels, int v,
-                             Fetch fetch, const TileOut& out) noexcept {
+template <class Isa, int Rows, int Across, class A>
+KINGLET_INLINE void multiply(int k, const A& a, const float* panels, int v, Fetch fetch,
+                             const TileOut& out) noexcept {
   constexpr int kV = kVectors<Isa>;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(k) * kPanel;
   const float* const from = panels + v / kV * pitch;
@@ -202,9 +202,9 @@ KINGLET_INLINE void multiply(int k, const float* a, int lda, const float* panels
   const int step = fetch.step();
   if constexpr (Across % kV != 0) {  // a panel and a half, or what is left of two
     static_assert(kV == 2);
-    if (v % kV == 1) return tile_f32<Isa, Rows, Across, 1>(k, a, lda, from, next, step, out);
+    if (v % kV == 1) return tile_f32<Isa, Rows, Across, 1>(k, a, from, next, step, out);
   }
-  tile_f32<Isa, Rows, Across, 0>(k, a, lda, from, next, step, out);
+  tile_f32<Isa, Rows, Across, 0>(k, a, from, next, step, out);
 }
 
 /// One call of gemm_f32, for for_tiles.
@@ -225,8 +225,8 @@ struct GemmF32 {
     const int inside = n - first < kColumns ? n - first : kColumns;
     float t[Rows * kColumns];
     const TileTarget to(epilogue, row, first, inside == kColumns, kColumns, t, c, ldc);
-    multiply<Isa, Rows, Across>(k, a + static_cast<std::ptrdiff_t>(row) * lda, lda, panels, v,
-                                fetch, to.out);
+    const StridedRows<float> rows{a + static_cast<std::ptrdiff_t>(row) * lda, lda};
+    multiply<Isa, Rows, Across>(k, rows, panels, v, fetch, to.out);
     if (!to.done) to.template finish<Isa>(epilogue.act, Rows, inside, kColumns, t);
   }
 };

@@ -73,9 +73,9 @@ struct TileScales {
 /// y[r][16p + j] = fma(float(Σ (a[r][kk] − zero)·w[p][kk][j]), s_a·s_w, bias), + residual;
 /// from `next` on, more of W is fetched into L2, unless the rows are few. Straight from the registers: as passes over a buffer in L1 the
 /// epilogue takes 2 % of the time of k = 512 on VNNI.
-template <class Isa, int Rows, int Across>
-KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const std::int8_t* panels,
-                              const char* next, int next_step, const TileScales& scales,
+template <class Isa, int Rows, int Across, class A>
+KINGLET_NOINLINE void tile_s8(int groups, A a, const std::int8_t* panels, const char* next,
+                              int next_step, const TileScales& scales,
                               const TileOut& out) noexcept {
   using D = Dot<Isa>;
   using V = Floats<Isa>;
@@ -91,7 +91,7 @@ KINGLET_NOINLINE void tile_s8(int groups, const std::int8_t* a, int lda, const s
       next += D::depth * next_step;
     }
   };
-  sum_products<D, Rows, Across, 0>(groups, a, lda, panels, acc, fetch);
+  sum_products<D, Rows, Across, 0>(groups, a, panels, acc, fetch);
   const TileScales t = scales;
   const TileOut o = out;
   KINGLET_UNROLL
@@ -133,9 +133,9 @@ struct GemmS8 {
                             w.negatives + first};
     float t[Rows * kColumns];
     const TileTarget to(epilogue, row, first, inside == kColumns, kColumns, t, c, ldc);
-    tile_s8<Isa, Rows, Across>(groups, a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld,
-                               w.panels + first * depth, fetch.in(w.panels, kPanel * depth),
-                               fetch.step(), scales, to.out);
+    const StridedRows<std::int8_t> rows{a.q + static_cast<std::ptrdiff_t>(row) * a.ld, a.ld};
+    tile_s8<Isa, Rows, Across>(groups, rows, w.panels + first * depth,
+                               fetch.in(w.panels, kPanel * depth), fetch.step(), scales, to.out);
     if (!to.done) to.template finish<Isa>(epilogue.act, Rows, inside, kColumns, t);
   }
 };

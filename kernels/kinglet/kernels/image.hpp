@@ -13,11 +13,12 @@ struct ImageView {
   T* data = nullptr;
   int height = 0, width = 0, channels = 0;
   std::ptrdiff_t row = 0, pixel = 0;
+  std::ptrdiff_t image = 0;  ///< from an image of a batch to the next
 
   KINGLET_INLINE constexpr T* at(int y, int x) const noexcept { return data + y * row + x * pixel; }
   /// To be read.
   KINGLET_INLINE constexpr operator ImageView<const T>() const noexcept {
-    return {data, height, width, channels, row, pixel};
+    return {data, height, width, channels, row, pixel, image};
   }
 };
 

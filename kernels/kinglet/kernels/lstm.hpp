@@ -67,7 +67,8 @@ struct GateRowF32 {
     constexpr int kV = kVectors<Isa>;
     const auto nothing = [](const float*) __attribute__((always_inline)){};
     sum_products<Multiply<Isa>, 1, Across, 0>(
-        k, x, k, panels + static_cast<std::ptrdiff_t>(v / kV) * k * kPanel, sums, nothing);
+        k, StridedRows<float>{x, k}, panels + static_cast<std::ptrdiff_t>(v / kV) * k * kPanel,
+        sums, nothing);
   }
   template <int Across>
   KINGLET_INLINE void begin(int v, V (&gates)[Across]) const noexcept {
@@ -100,8 +101,8 @@ struct GateRowS8 {
     typename D::Sums acc[1][Across];
     const auto nothing = [](const std::int8_t*) __attribute__((always_inline)){};
     sum_products<D, 1, Across, 0>(
-        groups, x.q, 0, w.panels + static_cast<std::ptrdiff_t>(v / kV) * kPanel * padded_depth(k),
-        acc, nothing);
+        groups, StridedRows<std::int8_t>{x.q, 0},
+        w.panels + static_cast<std::ptrdiff_t>(v / kV) * kPanel * padded_depth(k), acc, nothing);
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) {
       const int column = (v + j) * D::lanes;

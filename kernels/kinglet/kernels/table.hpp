@@ -6,6 +6,7 @@
 #include <kinglet/kernels/activation.hpp>
 #include <kinglet/kernels/attention.hpp>
 #include <kinglet/kernels/attention_s8.hpp>
+#include <kinglet/kernels/conv.hpp>
 #include <kinglet/kernels/embedding.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
 #include <kinglet/kernels/gemm_s8.hpp>
@@ -13,6 +14,7 @@
 #include <kinglet/kernels/layer_norm.hpp>
 #include <kinglet/kernels/lstm.hpp>
 #include <kinglet/kernels/overlap_add.hpp>
+#include <kinglet/kernels/pool.hpp>
 #include <kinglet/kernels/quantize.hpp>
 #include <kinglet/kernels/resize.hpp>
 #include <kinglet/kernels/softmax.hpp>
@@ -41,6 +43,10 @@ struct Kernels {
   static constexpr auto lstm_step_f32 = &kernels::lstm_step_f32<Isa>;
   static constexpr auto lstm_step_s8 = &kernels::lstm_step_s8<Isa>;
   static constexpr auto gru_cell_f32 = &kernels::gru_cell_f32<Isa>;
+  static constexpr auto conv_f32 = &kernels::conv_f32<Isa>;
+  static constexpr auto depthwise_f32 = &kernels::depthwise_f32<Isa>;
+  static constexpr auto max_pool_f32 = &kernels::max_pool_f32<Isa>;
+  static constexpr auto average_pool_f32 = &kernels::average_pool_f32<Isa>;
   static constexpr auto overlap_add_f32 = &kernels::overlap_add_f32<Isa>;
   static constexpr auto resize_nearest_f32 = &kernels::resize_nearest_f32<Isa>;
   static constexpr auto resize_bilinear_f32 = &kernels::resize_bilinear_f32<Isa>;
@@ -68,6 +74,10 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::lstm_step_f32<isa::scalar>) lstm_step_f32;
   decltype(&kernels::lstm_step_s8<isa::scalar>) lstm_step_s8;
   decltype(&kernels::gru_cell_f32<isa::scalar>) gru_cell_f32;
+  decltype(&kernels::conv_f32<isa::scalar>) conv_f32;
+  decltype(&kernels::depthwise_f32<isa::scalar>) depthwise_f32;
+  decltype(&kernels::max_pool_f32<isa::scalar>) max_pool_f32;
+  decltype(&kernels::average_pool_f32<isa::scalar>) average_pool_f32;
   decltype(&kernels::overlap_add_f32<isa::scalar>) overlap_add_f32;
   decltype(&kernels::resize_nearest_f32<isa::scalar>) resize_nearest_f32;
   decltype(&kernels::resize_bilinear_f32<isa::scalar>) resize_bilinear_f32;
@@ -96,6 +106,10 @@ constexpr Kernels<isa::runtime> table_of() noexcept {
           K::lstm_step_f32,
           K::lstm_step_s8,
           K::gru_cell_f32,
+          K::conv_f32,
+          K::depthwise_f32,
+          K::max_pool_f32,
+          K::average_pool_f32,
           K::overlap_add_f32,
           K::resize_nearest_f32,
           K::resize_bilinear_f32};

@@ -78,11 +78,25 @@ struct Fetch {
   KINGLET_INLINE constexpr int step() const noexcept { return 64 / slices; }
 };
 
+/// The rows of a that a tile reads, `lda` apart: all steps are one run of contiguous numbers. What
+/// reads rows in several runs (conv.hpp) has the same members.
+template <class Element>
+struct StridedRows {
+  const Element* a;
+  std::ptrdiff_t lda;
+
+  static constexpr int runs = 1;
+  static KINGLET_INLINE constexpr int steps_of(int steps) noexcept { return steps; }
+  KINGLET_INLINE void begin(int) noexcept {}
+  KINGLET_INLINE void advance(int numbers) noexcept { a += numbers; }
+  KINGLET_INLINE const Element* row(int r) const noexcept { return a + r * lda; }
+  KINGLET_INLINE std::ptrdiff_t to_next(int) const noexcept { return lda; }
+};
+
 /// acc[r][j] = Σ a[r] · panels[j] over all steps for `Across` registers of columns from register
 /// `First` of the first panel on; fetch(panels) at every step. acc has a row for D::rows rows of a.
-template <class D, int Rows, int Across, int First, int Height, class F>
-KINGLET_INLINE void sum_products(int steps, const typename D::Element* a, std::ptrdiff_t lda,
-                                 const typename D::Element* panels,
+template <class D, int Rows, int Across, int First, int Height, class A, class F>
+KINGLET_INLINE void sum_products(int steps, A a, const typename D::Element* panels,
                                  typename D::Sums (&acc)[Height][Across], const F& fetch) noexcept {
   static_assert(Height == (Rows + D::rows - 1) / D::rows);
   constexpr int kVectors = kPanel / D::lanes;
@@ -93,42 +107,47 @@ KINGLET_INLINE void sum_products(int steps, const typename D::Element* a, std::p
     KINGLET_UNROLL
     for (int j = 0; j < Across; ++j) acc[r][j] = D::zero();
   }
-  for (int s = 0; s < steps; s += D::depth, panels += D::depth * kStep, a += D::depth * D::group) {
-    fetch(panels);
-    const auto weights = [=](int j) {
-      return D::weights(panels + (First + j) / kVectors * pitch +
-                        (First + j) % kVectors * D::lanes * D::group);
-    };
-    const auto row = [=](int r) {  // of a last row without a partner two copies
-      return D::load(a + r * D::rows * lda, r * D::rows + 1 < Rows ? lda : 0);
-    };
-    if constexpr (Height < Across) {  // the shorter side stays in registers beside the sums
-      typename D::Row x[Height];
-      KINGLET_UNROLL
-      for (int r = 0; r < Height; ++r) x[r] = row(r);
-      KINGLET_UNROLL
-      for (int j = 0; j < Across; ++j) {
-        const auto w = weights(j);
+  for (int run = 0; run < a.runs; ++run) {
+    a.begin(run);
+    const int count = a.steps_of(steps);
+    for (int s = 0; s < count;
+         s += D::depth, panels += D::depth * kStep, a.advance(D::depth * D::group)) {
+      fetch(panels);
+      const auto weights = [=](int j) {
+        return D::weights(panels + (First + j) / kVectors * pitch +
+                          (First + j) % kVectors * D::lanes * D::group);
+      };
+      const auto row = [=](int r) {  // of a last row without a partner two copies
+        return D::load(a.row(r * D::rows), r * D::rows + 1 < Rows ? a.to_next(r * D::rows) : 0);
+      };
+      if constexpr (Height < Across) {  // the shorter side stays in registers beside the sums
+        typename D::Row x[Height];
         KINGLET_UNROLL
-        for (int r = 0; r < Height; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
-      }
-    } else {
-      typename D::Weights w[Across];
-      KINGLET_UNROLL
-      for (int j = 0; j < Across; ++j) w[j] = weights(j);
-      KINGLET_UNROLL
-      for (int r = 0; r < Height; ++r) {
-        const auto x = row(r);
+        for (int r = 0; r < Height; ++r) x[r] = row(r);
         KINGLET_UNROLL
-        for (int j = 0; j < Across; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
+        for (int j = 0; j < Across; ++j) {
+          const auto w = weights(j);
+          KINGLET_UNROLL
+          for (int r = 0; r < Height; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
+        }
+      } else {
+        typename D::Weights w[Across];
+        KINGLET_UNROLL
+        for (int j = 0; j < Across; ++j) w[j] = weights(j);
+        KINGLET_UNROLL
+        for (int r = 0; r < Height; ++r) {
+          const auto x = row(r);
+          KINGLET_UNROLL
+          for (int j = 0; j < Across; ++j) acc[r][j] = D::dot(acc[r][j], w[j], x);
+        }
       }
     }
-  }
-  // Without this g++ writes every sum to memory in every step.
-  KINGLET_UNROLL
-  for (int r = 0; r < Height; ++r) {
+    // Without this g++ writes every sum to memory in every step.
     KINGLET_UNROLL
-    for (int j = 0; j < Across; ++j) D::keep(acc[r][j]);
+    for (int r = 0; r < Height; ++r) {
+      KINGLET_UNROLL
+      for (int j = 0; j < Across; ++j) D::keep(acc[r][j]);
+    }
   }
 }
 

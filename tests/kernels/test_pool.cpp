@@ -1,0 +1,68 @@
+#include <tuple>
+#include <utility>
+
+#include "kernels/picture.hpp"
+
+using namespace kinglet;
+using namespace kinglet::test;
+
+TEST_CASE("max_pool_f32 takes the largest of the pixels that exist, also in ceil mode") {
+  for (const Gaps gaps : {Gaps::none, Gaps::rows, Gaps::pixels}) {
+    for (const int channels : {1, 5, 16, 33}) {
+      for (const auto& [kernel, stride, padding] :
+           {std::tuple(3, 2, 1), {2, 2, 0}, {3, 2, 0}, {3, 1, 1}}) {
+        for (const bool ceil : {false, true}) {
+          const int h = 8, w = 9;
+          const auto out = [&](int size) {
+            return (size + 2 * padding - kernel + (ceil ? stride - 1 : 0)) / stride + 1;
+          };
+          const Picture x(h, w, channels, gaps, 1);
+          const auto expected =
+              reference::max_pool(x.reference(), kernel, stride, padding, out(h), out(w)).values;
+          on_every_isa(
+              [&](const Table& table) {
+                Picture y(out(h), out(w), channels, gaps);
+                for (const auto& [first, count] : {std::pair(1, out(h) - 1), {0, 1}}) {
+                  table.max_pool_f32({kernel, kernel, stride, 1}, padding, x.view(), first, count,
+                                     y.view());
+                }
+                CHECK(y.guards_intact());
+                return y.values();
+              },
+              [&](const Table&, const std::vector<float>& values) {
+                REQUIRE(values.size() == expected.size());
+                int wrong = 0;
+                for (std::size_t i = 0; i < values.size(); ++i)
+                  wrong += !within(static_cast<double>(values[i]), expected[i], 0);
+                CHECK(wrong == 0);
+              });
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("average_pool_f32 is the mean over all pixels") {
+  for (const Gaps gaps : {Gaps::none, Gaps::rows, Gaps::pixels}) {
+    for (const int channels : {1, 5, 16, 33}) {
+      for (const int width : {1, 7}) {
+        const Picture x(5, width, channels, gaps, 2);
+        const auto expected = reference::average_pool(x.reference());
+        on_every_isa(
+            [&](const Table& table) {
+              Guarded y(1, channels, channels + 1);
+              table.average_pool_f32(x.view(), y.data());
+              CHECK(y.guards_intact());
+              return y.values();
+            },
+            [&](const Table&, const std::vector<float>& values) {
+              REQUIRE(values.size() == expected.size());
+              int wrong = 0;
+              for (std::size_t i = 0; i < values.size(); ++i)
+                wrong += !within(static_cast<double>(values[i]), expected[i], roundings(36));
+              CHECK(wrong == 0);
+            });
+      }
+    }
+  }
+}
