@@ -111,6 +111,15 @@ class Count {
     move(size(x.rows, x.cols) + size(y.rows, y.cols));
   }
 
+  void pack_keys(ConstMatrix k, ConstMatrix v, const PackedKeys&) noexcept {
+    move(2 * (size(k.rows, k.cols) + size(v.rows, v.cols)));
+  }
+  void attend(ConstMatrix q, const PackedKeys& keys, float, Matrix y) noexcept {
+    ArenaScope scope(arena_);
+    arena_.take<float>(static_cast<std::size_t>(threads_) * kernels::attend_scratch_f32(keys.n));
+    count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols);
+  }
+
   void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
                  bool = false) noexcept {
     ArenaScope scope(arena_);

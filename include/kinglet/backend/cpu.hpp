@@ -2,6 +2,7 @@
 // Cpu<Isa>: the ops on this processor. Isa is a tag of kernels/isa.hpp fixed at compile time
 // (isa::best: what -march allows), or isa::runtime with a table of kernels chosen by the program.
 
+#include <cstring>
 #include <kinglet/backend/cpu_image.hpp>
 #include <kinglet/backend/ops.hpp>
 #include <kinglet/backend/parallel.hpp>
@@ -142,6 +143,27 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
     });
   }
 
+  void pack_keys(ConstMatrix k, ConstMatrix v, const PackedKeys& packed) noexcept {
+    KINGLET_ASSERT(k.rows == packed.count * packed.n && k.cols == packed.width);
+    parallel_.for_each(packed.count, [&](int s, int) {
+      kernels_.pack_keys_f32(packed.n, packed.width, k.row(s * packed.n), k.ld, v.row(s * packed.n),
+                             v.ld, nullptr, packed.sequences_at(s, 1).data);
+    });
+  }
+
+  void attend(ConstMatrix q, const PackedKeys& keys, float scale, Matrix y) noexcept {
+    const int each = q.rows / keys.count;
+    KINGLET_ASSERT(q.rows == each * keys.count && q.cols == keys.width && y.cols == keys.width);
+    ArenaScope scope(arena_);
+    const std::size_t size = kernels::attend_scratch_f32(keys.n);
+    float* const scratch = arena_.take<float>(static_cast<std::size_t>(parallel_.threads) * size);
+    parallel_.for_each(keys.count, [&](int s, int worker) {
+      kernels_.attend_f32(each, keys.n, keys.width, q.row(s * each), q.ld,
+                          keys.sequences_at(s, 1).data, scale, y.row(s * each), y.ld, nullptr, 0,
+                          scratch + static_cast<std::size_t>(worker) * size);
+    });
+  }
+
   void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
                  bool backwards = false) noexcept {
     if (steps_in_one(w, y.rows)) return lstm_row(w, x, w.ih.bias, h, c, y, backwards);
@@ -188,7 +210,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
 
   void copy(ConstMatrix x, Matrix y) noexcept {
     for (int r = 0; r < y.rows; ++r) {
-      for (int c = 0; c < y.cols; ++c) y.row(r)[c] = x.row(r)[c];
+      std::memcpy(y.row(r), x.row(r), static_cast<std::size_t>(y.cols) * sizeof(float));
     }
   }
 

@@ -12,6 +12,9 @@
 //   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
 //                                                  mask: a byte a row of k, 0: no query sees it
 //   attention_s8(q, k, v, queries, keys, heads, scale, y)      both products in int8
+//   pack_keys(k, v, packed)   attend(q, packed, scale, y)
+//                                                  attention with one head, in two parts: for keys
+//                                                  that are asked again and again
 //   lstm_step(w, x, h, c, y [, backwards])         y, c = the next h and c of each row
 //   lstm_gates(w, gates, h, c, y [, backwards])    the same where gates = x·W_ihᵀ + b is known
 //   lstm_cell(gates, c, y)                         the same where h is zero
@@ -169,6 +172,25 @@ struct Ragged {
   constexpr int start_of(int i) const noexcept { return start ? start[i] : i * longest; }
   constexpr int length_of(int i) const noexcept { return length ? length[i] : longest; }
 };
+
+/// Keys and values of `count` sequences of n, as attend reads them.
+struct PackedKeys {
+  float* data = nullptr;
+  int count = 0;
+  int n = 0;
+  int width = 0;
+
+  constexpr std::size_t size() const noexcept { return kernels::packed_keys_f32(n, width); }
+  constexpr PackedKeys sequences_at(int first, int some) const noexcept {
+    return {data ? data + static_cast<std::size_t>(first) * size() : nullptr, some, n, width};
+  }
+};
+
+inline PackedKeys take_packed_keys(Arena& arena, int count, int n, int width) noexcept {
+  PackedKeys keys{nullptr, count, n, width};
+  keys.data = arena.take<float>(static_cast<std::size_t>(count) * keys.size());
+  return keys;
+}
 
 /// Where attention leaves probabilities: row r of `sum` belongs to query row r; column j to the j-th key of its
 /// sequence. Summed over heads in ascending order.

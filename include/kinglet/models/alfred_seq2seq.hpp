@@ -27,11 +27,12 @@ struct Instruction {
 struct State {
   int batch = 0;
   int longest = 0;
-  Matrix encoded;  ///< (batch·longest, width)
-  Matrix context;  ///< (batch, width): the instruction as a whole
-  Matrix h, c;     ///< (batch, width)
-  Matrix action;   ///< (batch, embedding): of the last action
-  Matrix cont;     ///< (batch, cont): what the heads of the last step read
+  Matrix encoded;    ///< (batch·longest, width)
+  PackedKeys words;  ///< the same for the attention of every step
+  Matrix context;    ///< (batch, width): the instruction as a whole
+  Matrix h, c;       ///< (batch, width)
+  Matrix action;     ///< (batch, embedding): of the last action
+  Matrix cont;       ///< (batch, cont): what the heads of the last step read
 };
 
 /// Memory for a state, from the arena.
@@ -40,6 +41,7 @@ inline State take_state(Arena& arena, const Config& c, int batch, int longest) n
   s.batch = batch;
   s.longest = longest;
   s.encoded = arena.matrix(batch * longest, c.width());
+  s.words = take_packed_keys(arena, batch, longest, c.width());
   s.context = arena.matrix(batch, c.width());
   s.h = arena.matrix(batch, c.width());
   s.c = arena.matrix(batch, c.width());
@@ -187,11 +189,10 @@ void begin(B& be, const Config& c, const Weights& w, const Instruction& in,
            const State& s) noexcept {
   KINGLET_ASSERT(s.batch == in.batch && s.longest == in.longest);
   detail::encode_words(be, c, w, in, s);
+  be.pack_keys(s.encoded, s.encoded, s.words);
   // A softmax of scores over the words, and their mean so weighted: attention with one fixed query.
   for (int b = 0; b < in.batch; ++b) {
-    const Matrix words = s.encoded.rows_at(b * in.longest, in.longest);
-    be.attention({w.pool, 1, c.width()}, words, words, {1, 1}, {1, in.longest}, 1, 1.0f,
-                 s.context.rows_at(b, 1), nullptr);
+    be.attend({w.pool, 1, c.width()}, s.words.sequences_at(b, 1), 1.0f, s.context.rows_at(b, 1));
   }
   restart(be, w, s);
 }
@@ -212,7 +213,7 @@ void step(B& be, const Config& c, const Weights& w, const State& s, const Frames
   detail::encode_frames(be, c, w, frames, batch, vis);
   const Matrix query = arena.matrix(batch, d);
   be.linear(w.query, s.h, query);
-  be.attention(query, s.encoded, s.encoded, {batch, 1}, {batch, s.longest}, 1, 1.0f, lang, nullptr);
+  be.attend(query, s.words, 1.0f, lang);
   be.copy(s.action, s.cont.cols_at(d + c.frame + d, c.embedding));
   const Matrix h = s.cont.cols_at(0, d);
   be.lstm_step(w.cell, s.cont.cols_at(d, c.cell_in()), s.h, s.c, h);

@@ -153,9 +153,75 @@ KINGLET_INLINE void spread(int n, int live, const std::uint8_t* mask, float* pro
 
 }  // namespace detail
 
-/// Floats of scratch for attention_f32, whatever m and the ISA.
+/// Floats of n keys and values as attend_f32 reads them.
+KINGLET_INLINE constexpr std::size_t packed_keys_f32(int n, int d) noexcept {
+  return panels_size_f32(n, d) + panels_size_f32(d, n);
+}
+
+/// Floats of scratch for attend_f32 and for attention_f32, whatever m and the ISA.
+KINGLET_INLINE constexpr std::size_t attend_scratch_f32(int n) noexcept {
+  return panels_size_f32(n, detail::kQueryRows);
+}
 KINGLET_INLINE constexpr std::size_t attention_scratch_f32(int n, int d) noexcept {
-  return panels_size_f32(n, d) + panels_size_f32(d, n) + panels_size_f32(n, detail::kQueryRows);
+  return packed_keys_f32(n, d) + attend_scratch_f32(n);
+}
+
+/// The keys and values that are not masked, for attend_f32. Gives how many.
+/// shapes    k, v (n, d)   mask (n), 0 for a masked key, or null
+/// layout    rows contiguous, ld* in elements
+/// requires  n, d > 0; a key that is not masked; packed holds packed_keys_f32(n, d) floats
+/// numerics  exact
+/// memory    none
+/// oracle    tests/reference/attention.hpp
+template <class Isa>
+int pack_keys_f32(int n, int d, const float* k, int ldk, const float* v, int ldv,
+                  const std::uint8_t* mask, float* packed) noexcept {
+  const int live = detail::live_keys(n, mask);
+  KINGLET_ASSERT(live > 0);
+  detail::pack_keys<Isa>(live, d, k, ldk, {mask}, packed);
+  detail::pack_values<Isa>(live, d, v, ldv, {mask}, packed + panels_size_f32(live, d));
+  return live;
+}
+
+/// attention_f32 with n keys that pack_keys_f32 left in `packed`: where the same keys are asked again
+/// and again.
+/// shapes    q (m, d)   y (m, d)   probs (m, n) or null
+/// memory    attend_scratch_f32(n) floats of scratch, up to 6 kB of stack
+template <class Isa>
+void attend_f32(int m, int n, int d, const float* q, int ldq, const float* packed, float scale,
+                float* y, int ldy, float* probs, int ld_probs, float* scratch) noexcept {
+  KINGLET_ASSERT(m >= 0 && n > 0 && d > 0 && scale > 0);
+  const float* const keys = packed;
+  const float* const values = packed + panels_size_f32(n, d);
+  float* const s = scratch;
+  const int lds = panels_of(n) * kPanel;
+  // Added to the scores of the last panel; 2^-inf = 0 joins no sum.
+  float outside[kPanel];
+  for (int j = 0; j < kPanel; ++j)
+    outside[j] = lds - kPanel + j < n ? 0.0f : -std::numeric_limits<float>::infinity();
+
+  for (int first = 0; first < m; first += detail::kQueryRows) {
+    const int block = m - first < detail::kQueryRows ? m - first : detail::kQueryRows;
+    detail::for_tiles<detail::ShapeF32<Isa>>(
+        block, lds / kPanel,
+        detail::NearProduct<Isa>{d, lds, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys,
+                                 nullptr, s, lds});
+    for (int r = 0; n < lds && r < block; ++r) {
+      float* last = s + (r + 1) * lds - kPanel;
+      map<Isa>(
+          kPanel, last, [](auto a, auto b) { return a + b; }, last, outside);
+    }
+    float inverse[detail::row_results(detail::kQueryRows)];
+    detail::exp_rows<Isa, true>(block, lds, s, lds, scale * detail::kLog2e, s, lds, inverse);
+    for (int r = 0; probs && r < block; ++r) {
+      detail::scale<Isa>(n, inverse[r], s + r * lds,
+                         probs + static_cast<std::ptrdiff_t>(first + r) * ld_probs);
+    }
+    detail::for_tiles<detail::ShapeF32<Isa>>(
+        block, panels_of(d),
+        detail::NearProduct<Isa>{n, d, s, lds, values, inverse,
+                                 y + static_cast<std::ptrdiff_t>(first) * ldy, ldy});
+  }
 }
 
 /// y = softmax(scale · q·kᵀ) · v                        (Vaswani et al. 2017, eq. 1)
@@ -175,41 +241,11 @@ void attention_f32(int m, int n, int d, const float* q, int ldq, const float* k,
                    const float* v, int ldv, const std::uint8_t* mask, float scale, float* y,
                    int ldy, float* probs, int ld_probs, float* scratch) noexcept {
   KINGLET_ASSERT(m >= 0 && n > 0 && d > 0 && scale > 0);
-  const int live = detail::live_keys(n, mask);
-  KINGLET_ASSERT(live > 0);
-  float* const keys = scratch;
-  float* const values = keys + panels_size_f32(live, d);
-  float* const s = values + panels_size_f32(d, live);
-  const int lds = panels_of(live) * kPanel;
-  detail::pack_keys<Isa>(live, d, k, ldk, {mask}, keys);
-  detail::pack_values<Isa>(live, d, v, ldv, {mask}, values);
-  // Added to the scores of the last panel; 2^-inf = 0 joins no sum.
-  float outside[kPanel];
-  for (int j = 0; j < kPanel; ++j)
-    outside[j] = lds - kPanel + j < live ? 0.0f : -std::numeric_limits<float>::infinity();
-
-  for (int first = 0; first < m; first += detail::kQueryRows) {
-    const int block = m - first < detail::kQueryRows ? m - first : detail::kQueryRows;
-    detail::for_tiles<detail::ShapeF32<Isa>>(
-        block, lds / kPanel,
-        detail::NearProduct<Isa>{d, lds, q + static_cast<std::ptrdiff_t>(first) * ldq, ldq, keys,
-                                 nullptr, s, lds});
-    for (int r = 0; live < lds && r < block; ++r) {
-      float* last = s + (r + 1) * lds - kPanel;
-      map<Isa>(
-          kPanel, last, [](auto a, auto b) { return a + b; }, last, outside);
-    }
-    float inverse[detail::row_results(detail::kQueryRows)];
-    detail::exp_rows<Isa, true>(block, lds, s, lds, scale * detail::kLog2e, s, lds, inverse);
-    for (int r = 0; probs && r < block; ++r) {
-      float* row = probs + static_cast<std::ptrdiff_t>(first + r) * ld_probs;
-      detail::scale<Isa>(live, inverse[r], s + r * lds, row);
-      if (mask) detail::spread(n, live, mask, row);
-    }
-    detail::for_tiles<detail::ShapeF32<Isa>>(
-        block, panels_of(d),
-        detail::NearProduct<Isa>{live, d, s, lds, values, inverse,
-                                 y + static_cast<std::ptrdiff_t>(first) * ldy, ldy});
+  const int live = pack_keys_f32<Isa>(n, d, k, ldk, v, ldv, mask, scratch);
+  attend_f32<Isa>(m, live, d, q, ldq, scratch, scale, y, ldy, probs, ld_probs,
+                  scratch + packed_keys_f32(live, d));
+  for (int r = 0; probs && mask && r < m; ++r) {
+    detail::spread(n, live, mask, probs + static_cast<std::ptrdiff_t>(r) * ld_probs);
   }
 }
 

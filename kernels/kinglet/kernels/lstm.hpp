@@ -34,19 +34,17 @@ template <class Isa>
 KINGLET_INLINE void lstm_block(int units, const float* gates, float* c, float* h) noexcept {
   using V = Floats<Isa>;
   for (int j = 0; j < units; j += V::size) {
-    const V i = sigmoid(V::load(gates + j));
-    const V f = sigmoid(V::load(gates + kPanel + j));
-    const V g = tanh(V::load(gates + 2 * kPanel + j));
-    const V o = sigmoid(V::load(gates + 3 * kPanel + j));
+    const auto gate = [=](int which) { return V::load(gates + which * kPanel + j); };
+    const V keep = sigmoid(gate(1)), take = sigmoid_times_tanh(gate(0), gate(2));
     const int left = units - j;
     if (left >= V::size) {
-      const V cell = fma(f, V::load(c + j), i * g);
+      const V cell = fma(keep, V::load(c + j), take);
       cell.store(c + j);
-      (o * tanh(cell)).store(h + j);
+      sigmoid_times_tanh(gate(3), cell).store(h + j);
     } else {
-      const V cell = fma(f, V::load(c + j, left), i * g);
+      const V cell = fma(keep, V::load(c + j, left), take);
       cell.store(c + j, left);
-      (o * tanh(cell)).store(h + j, left);
+      sigmoid_times_tanh(gate(3), cell).store(h + j, left);
     }
   }
 }

@@ -63,22 +63,41 @@ KINGLET_INLINE V erf(V x) noexcept {
   return with_sign_of(x, select(V(1.0f) < y, V(1.0f), select(V(3.925f) < a, V(1.0f), y)));
 }
 
-/// tanh(x), within 5 ulp (3e-7). x·P(x²)/Q(x²) up to 9.02, from where on the result rounds to ±1.
+/// |tanh(x)| = p/q for a = |x| up to kTanhOne, from where on it rounds to 1: a·P(a²), Q(a²).
+template <class V>
+struct TanhRatio {
+  V p, q;
+
+  KINGLET_INLINE explicit TanhRatio(V a) noexcept {
+    const V z = a * a;
+    p = a * polynomial(z, 1.0f, 0.13083154f, 0.003102998f, 1.11442132e-5f, -2.01837391e-8f,
+                       5.25764432e-11f, -8.43564789e-14f);
+    q = polynomial(z, 1.0f, 0.464164823f, 0.0244913697f, 2.54474609e-4f);
+  }
+};
+inline constexpr float kTanhOne = 9.02f;
+
+/// tanh(x), within 5 ulp (3e-7).
 template <class V>
 KINGLET_INLINE V tanh(V x) noexcept {
   const V a = abs(x);
-  const V z = x * x;
-  const V p = a * polynomial(z, 1.0f, 0.13083154f, 0.003102998f, 1.11442132e-5f, -2.01837391e-8f,
-                             5.25764432e-11f, -8.43564789e-14f);
-  const V q = polynomial(z, 1.0f, 0.464164823f, 0.0244913697f, 2.54474609e-4f);
-  const V y = p / q;
-  return with_sign_of(x, select(V(1.0f) < y, V(1.0f), select(V(9.02f) < a, V(1.0f), y)));
+  const TanhRatio<V> t(a);
+  const V y = t.p / t.q;
+  return with_sign_of(x, select(V(1.0f) < y, V(1.0f), select(V(kTanhOne) < a, V(1.0f), y)));
 }
 
 /// 1 / (1 + e^-x)
 template <class V>
 KINGLET_INLINE V sigmoid(V x) noexcept {
   return V(1.0f) / (exp(V(0.0f) - x) + 1.0f);
+}
+
+/// tanh(y) / (1 + e^-x), a gate and what it lets through, with one division
+template <class V>
+KINGLET_INLINE V sigmoid_times_tanh(V x, V y) noexcept {
+  const V a = abs(y);
+  const TanhRatio<V> t(select(V(kTanhOne) < a, V(kTanhOne), a));
+  return with_sign_of(y, t.p / (t.q * (exp(V(0.0f) - x) + 1.0f)));
 }
 
 }  // namespace kinglet::kernels

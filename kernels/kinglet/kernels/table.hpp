@@ -28,6 +28,8 @@ struct Kernels {
   static constexpr auto gemm_s8 = &kernels::gemm_s8<Isa>;
   static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
   static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
+  static constexpr auto pack_keys_f32 = &kernels::pack_keys_f32<Isa>;
+  static constexpr auto attend_f32 = &kernels::attend_f32<Isa>;
   static constexpr auto attention_s8 = &kernels::attention_s8<Isa>;
   static constexpr auto softmax_f32 = &kernels::softmax_f32<Isa>;
   static constexpr auto layer_norm_f32 = &kernels::layer_norm_f32<Isa>;
@@ -59,6 +61,8 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::gemm_s8<isa::scalar>) gemm_s8;
   decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
   decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
+  decltype(&kernels::pack_keys_f32<isa::scalar>) pack_keys_f32;
+  decltype(&kernels::attend_f32<isa::scalar>) attend_f32;
   decltype(&kernels::attention_s8<isa::scalar>) attention_s8;
   decltype(&kernels::softmax_f32<isa::scalar>) softmax_f32;
   decltype(&kernels::layer_norm_f32<isa::scalar>) layer_norm_f32;
@@ -91,6 +95,8 @@ constexpr Kernels<isa::runtime> table_of() noexcept {
           K::gemm_s8,
           K::quantize_rows,
           K::attention_f32,
+          K::pack_keys_f32,
+          K::attend_f32,
           K::attention_s8,
           K::softmax_f32,
           K::layer_norm_f32,
