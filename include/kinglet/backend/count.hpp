@@ -120,23 +120,23 @@ class Count {
     count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols);
   }
 
-  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
+  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix, Matrix y,
                  bool = false) noexcept {
     ArenaScope scope(arena_);
-    if (steps_in_one(w, y.rows)) {
-      if (w.ih.int8()) take_quantized(arena_, 1, w.ih.k);
-      multiply(w.ih, x, Matrix{nullptr, 1, w.ih.n}, {});
-      return lstm_gates(w, Matrix{nullptr, 1, w.ih.n}, h, c, y);
-    }
-    const Matrix gates = arena_.matrix(y.rows, w.ih.n);
-    linear(w.ih, x, gates);
-    lstm_gates(w, gates, h, c, y);
+    take_lstm_scratch(arena_, w, y.rows, true, threads_);
+    if (y.rows == 1 && w.ih.int8() && !w.hh.int8()) take_quantized(arena_, 1, w.ih.k);
+    const Matrix gates{nullptr, y.rows, w.ih.n};
+    multiply(w.ih, x, gates, {});
+    multiply(w.hh, h, gates, {});
+    lstm_cell(gates, {}, y);
   }
 
-  void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
+  void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix, Matrix y,
                   bool = false) noexcept {
-    linear(w.hh, h, gates, Activation::none, gates);
-    lstm_cell(gates, c, y);
+    ArenaScope scope(arena_);
+    take_lstm_scratch(arena_, w, y.rows, false, threads_);
+    multiply(w.hh, h, gates, {});
+    lstm_cell(gates, {}, y);
   }
 
   void lstm_cell(ConstMatrix gates, Matrix, Matrix y) noexcept {

@@ -166,18 +166,22 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
 
   void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
                  bool backwards = false) noexcept {
-    if (steps_in_one(w, y.rows)) return lstm_row(w, x, w.ih.bias, h, c, y, backwards);
     ArenaScope scope(arena_);
-    const Matrix gates = arena_.matrix(y.rows, w.ih.n);
-    linear(w.ih, x, gates);
-    lstm_gates(w, gates, h, c, y, backwards);
+    const LstmScratch scratch = take_lstm_scratch(arena_, w, y.rows, true, parallel_.threads);
+    if (y.rows == 1 && w.ih.int8() != w.hh.int8()) {
+      linear(w.ih, x, scratch.gates);
+      return lstm_row(w, {}, scratch.gates.data, scratch, h, c, y, backwards);
+    }
+    if (y.rows == 1) return lstm_row(w, x, w.ih.bias, scratch, h, c, y, backwards);
+    lstm_rows(w, x, {}, scratch, h, c, y, backwards);
   }
 
   void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
                   bool backwards = false) noexcept {
-    if (y.rows == 1) return lstm_row(w, {}, gates.data, h, c, y, backwards);
-    linear(w.hh, h, gates, Activation::none, gates);
-    lstm_cell(gates, c, y);
+    ArenaScope scope(arena_);
+    const LstmScratch scratch = take_lstm_scratch(arena_, w, y.rows, false, parallel_.threads);
+    if (y.rows == 1) return lstm_row(w, {}, gates.data, scratch, h, c, y, backwards);
+    lstm_rows(w, {}, gates, scratch, h, c, y, backwards);
   }
 
   void lstm_cell(ConstMatrix gates, Matrix c, Matrix y) noexcept {
@@ -255,36 +259,63 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
           });
   }
 
+  /// x as w reads it.
+  Activations quantized(const Linear& w, ConstMatrix x, QuantizedRows q) noexcept {
+    const Matrix rows{const_cast<float*>(x.data), x.rows, x.cols, x.ld};
+    if (!w.int8() || x.rows == 0) return {rows, {}};
+    q.smooth = w.smooth;
+    quantize(x, q);
+    return {rows, q};
+  }
+
   /// One row in one pass over W. x may be empty.
-  void lstm_row(const Lstm& w, ConstMatrix x, const float* start, ConstMatrix h, Matrix c, Matrix y,
-                bool backwards) noexcept {
+  void lstm_row(const Lstm& w, ConstMatrix x, const float* start, const LstmScratch& scratch,
+                ConstMatrix h, Matrix c, Matrix y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
-    ArenaScope scope(arena_);
-    QuantizedRows q_x, q_h;
-    if (w.hh.int8()) {
-      const auto quantized = [&](const Linear& to, ConstMatrix row) {
-        QuantizedRows q = take_quantized(arena_, 1, to.k);
-        q.smooth = to.smooth;
-        quantize(row, q);
-        return q;
-      };
-      if (x.rows > 0) q_x = quantized(w.ih, x);
-      q_h = quantized(w.hh, h);
-    }
-    constexpr int kGates = 4;  // panels of a block
+    const Activations from_x = quantized(w.ih, x, scratch.x),
+                      from_h = quantized(w.hh, h, scratch.h);
     parallel_.split(panels_of(w.units), 1, [&](int first, int count) {
       const int unit = first * kPanel, units = min(w.units - unit, count * kPanel);
-      const Linear ih = w.ih.part(kGates * first, kGates * count * kPanel);
-      const Linear hh = w.hh.part(kGates * first, kGates * count * kPanel);
-      const float* const from = start + kGates * unit;
+      const Linear ih = w.ih.part(4 * first, 4 * count * kPanel);
+      const Linear hh = w.hh.part(4 * first, 4 * count * kPanel);
       if (w.hh.int8()) {
-        kernels_.lstm_step_s8(units, x.cols, q_x, ih.s8, hh.k, q_h, hh.s8, from, c.data + unit,
-                              y.data + unit, backwards);
+        kernels_.lstm_step_s8(units, x.cols, from_x.q, ih.s8, hh.k, from_h.q, hh.s8,
+                              start + 4 * unit, c.data + unit, y.data + unit, backwards);
       } else {
-        kernels_.lstm_step_f32(units, x.cols, x.data, ih.weight, hh.k, h.data, hh.weight, from,
-                               c.data + unit, y.data + unit, backwards);
+        kernels_.lstm_step_f32(units, x.cols, x.data, ih.weight, hh.k, h.data, hh.weight,
+                               start + 4 * unit, c.data + unit, y.data + unit, backwards);
       }
     });
+  }
+
+  /// Several rows, some units at a time: their gates stay near. x or gates is empty.
+  void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, const LstmScratch& scratch,
+                 ConstMatrix h, Matrix c, Matrix y, bool backwards) noexcept {
+    KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
+    const Activations from_x = quantized(w.ih, x, scratch.x),
+                      from_h = quantized(w.hh, h, scratch.h);
+    const int slices = (panels_of(w.units) + kLstmSlice - 1) / kLstmSlice;
+    parallel_.for_each(slices, [&](int i, int worker) {
+      const int first = (backwards ? slices - 1 - i : i) * kLstmSlice;
+      const int count = min(panels_of(w.units) - first, kLstmSlice);
+      const int unit = first * kPanel, units = min(w.units - unit, count * kPanel);
+      const int n = 4 * count * kPanel;
+      const Matrix g = x.rows > 0 ? scratch.gates.rows_at(worker * y.rows, y.rows).cols_at(0, n)
+                                  : gates.cols_at(4 * unit, n);
+      if (x.rows > 0) multiply(w.ih.part(4 * first, n), from_x, g, {});
+      multiply(w.hh.part(4 * first, n), from_h, g, g);
+      kernels_.lstm_cell_f32(y.rows, units, g.data, g.ld, c.data + unit, c.ld, y.data + unit, y.ld);
+    });
+  }
+
+  /// y = x·Wᵀ + b + residual, by this thread.
+  void multiply(const Linear& w, const Activations& x, Matrix y, ConstMatrix residual) noexcept {
+    const kernels::Epilogue epilogue{w.bias, Activation::none, residual.data, residual.ld};
+    if (w.int8()) {
+      kernels_.gemm_s8(y.rows, w.n, w.k, x.q, w.s8, epilogue, y.data, y.ld);
+    } else {
+      kernels_.gemm_f32(y.rows, w.n, w.k, x.x.data, x.x.ld, w.weight, epilogue, y.data, y.ld);
+    }
   }
 
   void quantize(ConstMatrix x, const QuantizedRows& q) noexcept {

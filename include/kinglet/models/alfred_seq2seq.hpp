@@ -33,6 +33,7 @@ struct State {
   Matrix h, c;       ///< (batch, width)
   Matrix action;     ///< (batch, embedding): of the last action
   Matrix cont;       ///< (batch, cont): what the heads of the last step read
+  int steps = 0;     ///< since the beginning
 };
 
 /// Memory for a state, from the arena.
@@ -174,7 +175,8 @@ inline int largest(const float* x, int n) noexcept {
 
 /// The beginning of the episode, with the instruction that the state holds.
 template <class B>
-void restart(B& be, const Weights& w, const State& s) noexcept {
+void restart(B& be, const Weights& w, State& s) noexcept {
+  s.steps = 0;
   be.copy(s.context, s.h);
   be.zero(s.c);
   for (int b = 0; b < s.batch; ++b) {
@@ -185,8 +187,7 @@ void restart(B& be, const Weights& w, const State& s) noexcept {
 /// Reads the instruction: encoded and context of the state, and restart. The state has its batch and
 /// longest. Precondition: check is ok.
 template <class B>
-void begin(B& be, const Config& c, const Weights& w, const Instruction& in,
-           const State& s) noexcept {
+void begin(B& be, const Config& c, const Weights& w, const Instruction& in, State& s) noexcept {
   KINGLET_ASSERT(s.batch == in.batch && s.longest == in.longest);
   detail::encode_words(be, c, w, in, s);
   be.pack_keys(s.encoded, s.encoded, s.words);
@@ -200,7 +201,7 @@ void begin(B& be, const Config& c, const Weights& w, const Instruction& in,
 /// One step of every episode. last_actions [batch]: what was really done in the step before, in place
 /// of what the model chose; null: as it chose. Precondition: check is ok.
 template <class B>
-void step(B& be, const Config& c, const Weights& w, const State& s, const Frames& frames,
+void step(B& be, const Config& c, const Weights& w, State& s, const Frames& frames,
           const std::int32_t* last_actions, const Output& out) noexcept {
   Arena& arena = be.arena();
   ArenaScope scope(arena);
@@ -216,7 +217,7 @@ void step(B& be, const Config& c, const Weights& w, const State& s, const Frames
   be.attend(query, s.words, 1.0f, lang);
   be.copy(s.action, s.cont.cols_at(d + c.frame + d, c.embedding));
   const Matrix h = s.cont.cols_at(0, d);
-  be.lstm_step(w.cell, s.cont.cols_at(d, c.cell_in()), s.h, s.c, h);
+  be.lstm_step(w.cell, s.cont.cols_at(d, c.cell_in()), s.h, s.c, h, s.steps++ % 2 != 0);
   be.copy(h, s.h);
 
   const Matrix to_actions = arena.matrix(batch, c.embedding);
@@ -280,7 +281,7 @@ struct EpisodeOutput {
 
 /// begin and `steps` steps.
 template <class B>
-void unroll(B& be, const Config& c, const Weights& w, const Episode& in, const State& s,
+void unroll(B& be, const Config& c, const Weights& w, const Episode& in, State& s,
             const EpisodeOutput& out) noexcept {
   Arena& arena = be.arena();
   ArenaScope scope(arena);
