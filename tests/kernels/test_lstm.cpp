@@ -119,7 +119,7 @@ std::vector<float> outcome(const Step& in, F run) {
 std::vector<float> step_f32(const Table& table, const Step& in, bool backwards) {
   const auto x = packed(in.n, in.kx, in.w_x), h = packed(in.n, in.kh, in.w_h);
   return outcome(in, [&](float* c, float* y) {
-    table.lstm_step_f32(in.units, in.kx, in.x.data(), x.data(), in.kh, in.h.data(), h.data(),
+    table.lstm_step_f32(0, in.units, in.kx, in.x.data(), x.data(), in.kh, in.h.data(), h.data(),
                         in.start.data(), c, y, backwards);
   });
 }
@@ -148,8 +148,8 @@ std::vector<float> step_s8(const Table& table, const Step& in, bool fused) {
   table.quantize_rows(1, in.kh, in.h.data(), in.kh, h.rows());
   if (fused) {
     return outcome(in, [&](float* c, float* y) {
-      table.lstm_step_s8(in.units, in.kx, x.rows(), w_x.weights(), in.kh, h.rows(), w_h.weights(),
-                         in.start.data(), c, y, true);
+      table.lstm_step_s8(0, in.units, in.kx, x.rows(), w_x.weights(), in.kh, h.rows(),
+                         w_h.weights(), in.start.data(), c, y, true);
     });
   }
   std::vector<float> gates = in.start.values();

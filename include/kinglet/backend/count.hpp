@@ -120,21 +120,25 @@ class Count {
     count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols);
   }
 
-  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix, Matrix y,
+  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
                  bool = false) noexcept {
     ArenaScope scope(arena_);
-    take_lstm_scratch(arena_, w, y.rows, true, threads_);
-    if (y.rows == 1 && w.ih.int8() && !w.hh.int8()) take_quantized(arena_, 1, w.ih.k);
-    const Matrix gates{nullptr, y.rows, w.ih.n};
-    multiply(w.ih, x, gates, {});
-    multiply(w.hh, h, gates, {});
-    lstm_cell(gates, {}, y);
+    Matrix gates{nullptr, y.rows, w.ih.n};
+    if (y.rows == 1 && w.ih.int8() != w.hh.int8()) {
+      gates = arena_.matrix(1, w.ih.n);
+      linear(w.ih, x, gates);
+    } else {
+      if (w.ih.int8()) take_quantized(arena_, x.rows, w.ih.k);
+      if (y.rows > 1) take_lstm_gates(arena_, y.rows, threads_);
+      multiply(w.ih, x, gates, {});
+    }
+    lstm_gates(w, gates, h, c, y);
   }
 
   void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix, Matrix y,
                   bool = false) noexcept {
     ArenaScope scope(arena_);
-    take_lstm_scratch(arena_, w, y.rows, false, threads_);
+    if (w.hh.int8()) take_quantized(arena_, h.rows, w.hh.k);
     multiply(w.hh, h, gates, {});
     lstm_cell(gates, {}, y);
   }

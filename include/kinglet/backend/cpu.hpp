@@ -164,24 +164,21 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
     });
   }
 
-  void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
-                 bool backwards = false) noexcept {
+  // Views by reference: copied, they make a step of a small LSTM wait for the one before it.
+  void lstm_step(const Lstm& w, const ConstMatrix& x, const ConstMatrix& h, const Matrix& c,
+                 const Matrix& y, bool backwards = false) noexcept {
+    if (y.rows > 1) return lstm_rows(w, x, {}, h, c, y, backwards);
+    if (w.ih.int8() == w.hh.int8()) return lstm_row(w, x, w.ih.bias, h, c, y, backwards);
     ArenaScope scope(arena_);
-    const LstmScratch scratch = take_lstm_scratch(arena_, w, y.rows, true, parallel_.threads);
-    if (y.rows == 1 && w.ih.int8() != w.hh.int8()) {
-      linear(w.ih, x, scratch.gates);
-      return lstm_row(w, {}, scratch.gates.data, scratch, h, c, y, backwards);
-    }
-    if (y.rows == 1) return lstm_row(w, x, w.ih.bias, scratch, h, c, y, backwards);
-    lstm_rows(w, x, {}, scratch, h, c, y, backwards);
+    const Matrix gates = arena_.matrix(1, w.ih.n);
+    linear(w.ih, x, gates);
+    lstm_row(w, {}, gates.data, h, c, y, backwards);
   }
 
-  void lstm_gates(const Lstm& w, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
-                  bool backwards = false) noexcept {
-    ArenaScope scope(arena_);
-    const LstmScratch scratch = take_lstm_scratch(arena_, w, y.rows, false, parallel_.threads);
-    if (y.rows == 1) return lstm_row(w, {}, gates.data, scratch, h, c, y, backwards);
-    lstm_rows(w, {}, gates, scratch, h, c, y, backwards);
+  void lstm_gates(const Lstm& w, const Matrix& gates, const ConstMatrix& h, const Matrix& c,
+                  const Matrix& y, bool backwards = false) noexcept {
+    if (y.rows > 1) return lstm_rows(w, {}, gates, h, c, y, backwards);
+    lstm_row(w, {}, gates.data, h, c, y, backwards);
   }
 
   void lstm_cell(ConstMatrix gates, Matrix c, Matrix y) noexcept {
@@ -259,62 +256,70 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
           });
   }
 
-  /// x as w reads it.
-  Activations quantized(const Linear& w, ConstMatrix x, QuantizedRows q) noexcept {
-    const Matrix rows{const_cast<float*>(x.data), x.rows, x.cols, x.ld};
-    if (!w.int8() || x.rows == 0) return {rows, {}};
+  /// The int8 rows of x, if w reads them.
+  QuantizedRows taken(const Linear& w, const ConstMatrix& x) noexcept {
+    if (!w.int8() || x.rows == 0) return {};
+    QuantizedRows q = take_quantized(arena_, x.rows, w.k);
     q.smooth = w.smooth;
     quantize(x, q);
-    return {rows, q};
+    return q;
   }
 
   /// One row in one pass over W. x may be empty.
-  void lstm_row(const Lstm& w, ConstMatrix x, const float* start, const LstmScratch& scratch,
-                ConstMatrix h, Matrix c, Matrix y, bool backwards) noexcept {
+  void lstm_row(const Lstm& w, const ConstMatrix& x, const float* start, const ConstMatrix& h,
+                const Matrix& c, const Matrix& y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
-    const Activations from_x = quantized(w.ih, x, scratch.x),
-                      from_h = quantized(w.hh, h, scratch.h);
-    parallel_.split(panels_of(w.units), 1, [&](int first, int count) {
-      const int unit = first * kPanel, units = min(w.units - unit, count * kPanel);
-      const Linear ih = w.ih.part(4 * first, 4 * count * kPanel);
-      const Linear hh = w.hh.part(4 * first, 4 * count * kPanel);
-      if (w.hh.int8()) {
-        kernels_.lstm_step_s8(units, x.cols, from_x.q, ih.s8, hh.k, from_h.q, hh.s8,
-                              start + 4 * unit, c.data + unit, y.data + unit, backwards);
-      } else {
-        kernels_.lstm_step_f32(units, x.cols, x.data, ih.weight, hh.k, h.data, hh.weight,
-                               start + 4 * unit, c.data + unit, y.data + unit, backwards);
-      }
+    if (!w.hh.int8()) {
+      return split_units(w.units, [&](int first, int last) {
+        kernels_.lstm_step_f32(first, last, x.cols, x.data, w.ih.weight, w.hh.k, h.data,
+                               w.hh.weight, start, c.data, y.data, backwards);
+      });
+    }
+    ArenaScope scope(arena_);
+    const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);
+    split_units(w.units, [&](int first, int last) {
+      kernels_.lstm_step_s8(first, last, x.cols, q_x, w.ih.s8, w.hh.k, q_h, w.hh.s8, start, c.data,
+                            y.data, backwards);
+    });
+  }
+
+  /// f(first, last unit) for pieces of whole panels.
+  template <class F>
+  void split_units(int units, F f) noexcept {
+    parallel_.split(panels_of(units), 1, [&](int first, int count) {
+      f(first * kPanel, min(units, (first + count) * kPanel));
     });
   }
 
   /// Several rows, some units at a time: their gates stay near. x or gates is empty.
-  void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, const LstmScratch& scratch,
-                 ConstMatrix h, Matrix c, Matrix y, bool backwards) noexcept {
+  void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
+                 bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
-    const Activations from_x = quantized(w.ih, x, scratch.x),
-                      from_h = quantized(w.hh, h, scratch.h);
+    ArenaScope scope(arena_);
+    const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);
+    const Matrix near = x.rows > 0 ? take_lstm_gates(arena_, y.rows, parallel_.threads) : gates;
     const int slices = (panels_of(w.units) + kLstmSlice - 1) / kLstmSlice;
     parallel_.for_each(slices, [&](int i, int worker) {
       const int first = (backwards ? slices - 1 - i : i) * kLstmSlice;
       const int count = min(panels_of(w.units) - first, kLstmSlice);
       const int unit = first * kPanel, units = min(w.units - unit, count * kPanel);
       const int n = 4 * count * kPanel;
-      const Matrix g = x.rows > 0 ? scratch.gates.rows_at(worker * y.rows, y.rows).cols_at(0, n)
+      const Matrix g = x.rows > 0 ? near.rows_at(worker * y.rows, y.rows).cols_at(0, n)
                                   : gates.cols_at(4 * unit, n);
-      if (x.rows > 0) multiply(w.ih.part(4 * first, n), from_x, g, {});
-      multiply(w.hh.part(4 * first, n), from_h, g, g);
+      if (x.rows > 0) multiply(w.ih.part(4 * first, n), x, q_x, g, {});
+      multiply(w.hh.part(4 * first, n), h, q_h, g, g);
       kernels_.lstm_cell_f32(y.rows, units, g.data, g.ld, c.data + unit, c.ld, y.data + unit, y.ld);
     });
   }
 
   /// y = x·Wᵀ + b + residual, by this thread.
-  void multiply(const Linear& w, const Activations& x, Matrix y, ConstMatrix residual) noexcept {
+  void multiply(const Linear& w, ConstMatrix x, const QuantizedRows& q, Matrix y,
+                ConstMatrix residual) noexcept {
     const kernels::Epilogue epilogue{w.bias, Activation::none, residual.data, residual.ld};
     if (w.int8()) {
-      kernels_.gemm_s8(y.rows, w.n, w.k, x.q, w.s8, epilogue, y.data, y.ld);
+      kernels_.gemm_s8(y.rows, w.n, w.k, q, w.s8, epilogue, y.data, y.ld);
     } else {
-      kernels_.gemm_f32(y.rows, w.n, w.k, x.x.data, x.x.ld, w.weight, epilogue, y.data, y.ld);
+      kernels_.gemm_f32(y.rows, w.n, w.k, x.data, x.ld, w.weight, epilogue, y.data, y.ld);
     }
   }
 

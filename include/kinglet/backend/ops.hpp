@@ -160,21 +160,9 @@ inline Activations take_activations(Arena& arena, int rows, int n, bool int8) no
 /// Blocks of 16 units that a step of several rows takes at a time.
 inline constexpr int kLstmSlice = 8;
 
-/// Scratch of a step of `rows`: what it reads as int8, and gates. Of input gates that are known
-/// (from_x = false) only h is left to be read.
-struct LstmScratch {
-  QuantizedRows x, h;
-  Matrix gates;
-};
-
-inline LstmScratch take_lstm_scratch(Arena& arena, const Lstm& w, int rows, bool from_x,
-                                     int threads) noexcept {
-  LstmScratch scratch;
-  if (from_x && w.ih.int8()) scratch.x = take_quantized(arena, rows, w.ih.k);
-  if (w.hh.int8()) scratch.h = take_quantized(arena, rows, w.hh.k);
-  if (from_x && rows > 1) scratch.gates = arena.matrix(threads * rows, 4 * kLstmSlice * kPanel);
-  if (from_x && rows == 1 && w.ih.int8() != w.hh.int8()) scratch.gates = arena.matrix(1, w.ih.n);
-  return scratch;
+/// Their gates, for each worker.
+inline Matrix take_lstm_gates(Arena& arena, int rows, int threads) noexcept {
+  return arena.matrix(threads * rows, 4 * kLstmSlice * kPanel);
 }
 
 /// `count` runs of rows in one matrix. Without arrays every run has `longest` rows, one run after the other.

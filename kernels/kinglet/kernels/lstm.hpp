@@ -135,21 +135,21 @@ KINGLET_NOINLINE void lstm_tile(const Row& x, const Row& h, int v, const float* 
 }
 
 template <class Isa, class Row>
-KINGLET_INLINE void lstm_step(int units, const Row& x, const Row& h, const float* start, float* c,
-                              float* y, bool backwards) noexcept {
+KINGLET_INLINE void lstm_step(int first, int last, const Row& x, const Row& h, const float* start,
+                              float* c, float* y, bool backwards) noexcept {
   constexpr int kGates = 4 * kPanel / Floats<Isa>::size;  // registers
   constexpr int kAcross = Row::across < kGates ? Row::across : kGates;
   static_assert(kGates % kAcross == 0);
-  const int blocks = panels_of(units);
+  const int blocks = panels_of(last - first);
   for (int i = 0; i < blocks; ++i) {
-    const int block = backwards ? blocks - 1 - i : i;
-    const int first = block * kPanel;
-    float gates[4 * kPanel];
-    for (int v = 0; v < kGates; v += kAcross) {
-      const int at = v * Floats<Isa>::size;
-      lstm_tile<Isa, kAcross>(x, h, block * kGates + v, start + 4 * first + at, gates + at);
+    const int unit = first + (backwards ? blocks - 1 - i : i) * kPanel;
+    const int v = unit / kPanel * kGates;
+    alignas(64) float gates[4 * kPanel];  // no register crosses a cache line
+    for (int j = 0; j < kGates; j += kAcross) {
+      const int at = j * Floats<Isa>::size;
+      lstm_tile<Isa, kAcross>(x, h, v + j, start + 4 * unit + at, gates + at);
     }
-    lstm_block<Isa>(units - first < kPanel ? units - first : kPanel, gates, c + first, y + first);
+    lstm_block<Isa>(last - unit < kPanel ? last - unit : kPanel, gates, c + unit, y + unit);
   }
 }
 
@@ -176,11 +176,12 @@ void lstm_cell_f32(int rows, int units, const float* gates, int ld_gates, float*
   }
 }
 
-/// A step of one row: gates = start + x·W_xᵀ + h·W_hᵀ, then c and y as in lstm_cell_f32
+/// A step of one row: gates = start + x·W_xᵀ + h·W_hᵀ, then c and y as in lstm_cell_f32, for units
+/// first … last − 1
 /// shapes    x (kx)   h (kh)   W_x (lstm_gates(units), kx)   W_h (lstm_gates(units), kh)
-///           start (lstm_gates(units))   c, y (units)
+///           start (lstm_gates(units))   c, y (units), of all units
 /// layout    W as panels; the gates in the order above
-/// requires  kx ≥ 0; 0: no x. kh > 0; y overlaps neither x nor h
+/// requires  first a multiple of 16; kx ≥ 0; 0: no x. kh > 0; y overlaps neither x nor h
 /// numerics  the bits of gemm_f32(x) with bias start, gemm_f32(h) with that as residual and
 ///           lstm_cell_f32. backwards: blocks in falling order; changes no bits, but of weights
 ///           that exceed a cache, those read last are there still when they are the first of the
@@ -188,11 +189,11 @@ void lstm_cell_f32(int rows, int units, const float* gates, int ld_gates, float*
 /// memory    256 bytes of stack
 /// oracle    tests/reference/lstm.hpp
 template <class Isa>
-void lstm_step_f32(int units, int kx, const float* x, const float* panels_x, int kh, const float* h,
-                   const float* panels_h, const float* start, float* c, float* y,
+void lstm_step_f32(int first, int last, int kx, const float* x, const float* panels_x, int kh,
+                   const float* h, const float* panels_h, const float* start, float* c, float* y,
                    bool backwards) noexcept {
-  KINGLET_ASSERT(units >= 0 && kx >= 0 && kh > 0);
-  detail::lstm_step<Isa>(units, detail::GateRowF32<Isa>{kx, x, panels_x},
+  KINGLET_ASSERT(first >= 0 && first % kPanel == 0 && kx >= 0 && kh > 0);
+  detail::lstm_step<Isa>(first, last, detail::GateRowF32<Isa>{kx, x, panels_x},
                          detail::GateRowF32<Isa>{kh, h, panels_h}, start, c, y, backwards);
 }
 
@@ -200,11 +201,11 @@ void lstm_step_f32(int units, int kx, const float* x, const float* panels_x, int
 /// requires  as lstm_step_f32; x and h, one row each, written by quantize_rows<Isa>
 /// numerics  the bits of gemm_s8 and lstm_cell_f32
 template <class Isa>
-void lstm_step_s8(int units, int kx, const QuantizedRows& x, const WeightsS8& w_x, int kh,
+void lstm_step_s8(int first, int last, int kx, const QuantizedRows& x, const WeightsS8& w_x, int kh,
                   const QuantizedRows& h, const WeightsS8& w_h, const float* start, float* c,
                   float* y, bool backwards) noexcept {
-  KINGLET_ASSERT(units >= 0 && kx >= 0 && kh > 0);
-  detail::lstm_step<Isa>(units, detail::GateRowS8<Isa>{kx, x, w_x},
+  KINGLET_ASSERT(first >= 0 && first % kPanel == 0 && kx >= 0 && kh > 0);
+  detail::lstm_step<Isa>(first, last, detail::GateRowS8<Isa>{kx, x, w_x},
                          detail::GateRowS8<Isa>{kh, h, w_h}, start, c, y, backwards);
 }
 
