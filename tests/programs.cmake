@@ -13,7 +13,8 @@ set(zoo albert albert-groups bert-pretraining bert-seqcls distilbert-mlm distilb
 foreach(model IN LISTS zoo)
   list(APPEND more "zoo/${model}")
 endforeach()
-list(APPEND more alfred/pabee_bert alfred/pabee_albert alfred/pabee_bert_regression)
+list(APPEND more alfred/pabee_bert alfred/pabee_albert alfred/pabee_bert_regression
+            alfred/seq2seq_im_mask)
 foreach(model IN LISTS more)
   set(config "${KINGLET_FIXTURES}/${model}/config.json")
   if(KINGLET_FIXTURES AND EXISTS "${config}")
@@ -65,6 +66,30 @@ else()
     programs.verify_minilm
     COMMAND ${CMAKE_COMMAND} -E echo
             "skipped: sentences through MiniLM-L6: KINGLET_FIXTURES and KINGLET_MINILM name no folders")
+endif()
+
+# A real LSTM; its package is not part of the fixtures either.
+set(KINGLET_RESEMBLYZER "$ENV{KINGLET_RESEMBLYZER}" CACHE PATH "Folder with Resemblyzer's pretrained.pt")
+set(speaker "${KINGLET_FIXTURES}/zoo/resemblyzer")
+if(KINGLET_FIXTURES AND KINGLET_RESEMBLYZER AND NOT CMAKE_CROSSCOMPILING)
+  kinglet_add_test(
+    programs.convert_resemblyzer
+    COMMAND kinglet-weights convert "${KINGLET_RESEMBLYZER}/pretrained.pt" -o
+            "${scratch}/resemblyzer.gguf")
+  file(GLOB cases CONFIGURE_DEPENDS "${speaker}/cases/*.safetensors")
+  kinglet_add_test(
+    programs.verify_resemblyzer COMMAND kinglet-weights verify "${scratch}/resemblyzer.gguf" ${cases}
+                                        --bounds "${speaker}/model.json" --isa all)
+  set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_resemblyzer
+                       PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}resemblyzer)
+  set_tests_properties(${KINGLET_TEST_PREFIX}programs.verify_resemblyzer
+                       PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}resemblyzer)
+else()
+  kinglet_add_test(
+    programs.verify_resemblyzer
+    COMMAND
+      ${CMAKE_COMMAND} -E echo
+      "skipped: voices through Resemblyzer: KINGLET_FIXTURES and KINGLET_RESEMBLYZER name no folders")
 endif()
 
 # The trained model that ships with the repository; later tests run it.

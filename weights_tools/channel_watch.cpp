@@ -70,6 +70,7 @@ ChannelWatch::ChannelWatch(ModelSession& session)
   watched_.layer_norm_f32 = norm;
   watched_.layer_norm_s8 = norm_s8;
   watched_.gemm_f32 = product;
+  watched_.lstm_step_f32 = lstm_step;
   active = this;
   session.use(watched_);
 }
@@ -96,6 +97,10 @@ const ChannelWatch::Weight* ChannelWatch::find(const void* data) const {
   return &*(after - 1);
 }
 
+void ChannelWatch::keep_inputs(const float* weight, int rows, int k, const float* x, int ld) {
+  if (const Weight* w = find(weight)) keep_rows(inputs_[w->name], rows, k, x, ld);
+}
+
 void ChannelWatch::norm(int rows, int n, const float* x, int ldx, const float* gamma,
                         const float* beta, float eps, float* y, int ldy) noexcept {
   active->plain_.layer_norm_f32(rows, n, x, ldx, gamma, beta, eps, y, ldy);
@@ -119,9 +124,17 @@ void ChannelWatch::product(int m, int n, int k, const float* a, int lda, const f
                    : static_cast<std::size_t>(weight - reinterpret_cast<const float*>(w->begin)) /
                          static_cast<std::size_t>(k);
   // Before c is written: it may be where a was.
-  if (w != nullptr) keep_rows(active->inputs_[w->name], m, k, a, lda);
+  active->keep_inputs(weight, m, k, a, lda);
   active->plain_.gemm_f32(m, n, k, a, lda, weight, epilogue, c, ldc);
   if (w != nullptr) add_rows(active->outputs_[w->name], first, m, n, c, ldc);
+}
+
+void ChannelWatch::lstm_step(int units, int kx, const float* x, const float* weights_x, int kh,
+                             const float* h, const float* weights_h, const float* start, float* c,
+                             float* y, bool backwards) noexcept {
+  if (kx > 0) active->keep_inputs(weights_x, 1, kx, x, kx);
+  active->keep_inputs(weights_h, 1, kh, h, kh);
+  active->plain_.lstm_step_f32(units, kx, x, weights_x, kh, h, weights_h, start, c, y, backwards);
 }
 
 }  // namespace kinglet::tools

@@ -43,7 +43,7 @@ class ChannelWatch {
   /// Rows that the norm "X" or the f32 product "X" gave, channels of a product padded as its bias is; null
   /// when there were none.
   const ChannelStats* outputs(const std::string& name) const;
-  /// Rows that the f32 product with the tensor "X.weight" read.
+  /// Rows that the f32 product or LSTM step with the tensor "X.weight" read.
   const KeptRows* inputs_of(const std::string& tensor) const;
 
  private:
@@ -61,8 +61,12 @@ class ChannelWatch {
                       const kernels::QuantizedRows& q) noexcept;
   static void product(int m, int n, int k, const float* a, int lda, const float* w,
                       const kernels::Epilogue& epilogue, float* c, int ldc) noexcept;
+  static void lstm_step(int units, int kx, const float* x, const float* weights_x, int kh,
+                        const float* h, const float* weights_h, const float* start, float* c,
+                        float* y, bool backwards) noexcept;
 
   const Weight* find(const void* data) const;
+  void keep_inputs(const float* weight, int rows, int k, const float* x, int ld);
 
   static ChannelWatch* active;
   ModelSession& session_;

@@ -7,7 +7,9 @@
 #include "bert_session.hpp"
 #include "file_error.hpp"
 #include "pabee_session.hpp"
+#include "seq2seq_session.hpp"
 #include "session.hpp"
+#include "speaker_session.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -27,8 +29,11 @@ struct Architecture {
   const char* name;  ///< general.architecture
   std::unique_ptr<ModelSession> (*open)(const ModelBytes&, const std::string& isa, int threads);
 };
-constexpr Architecture kArchitectures[] = {
-    {"hitut", make<HitutSession>}, {"bert", make<BertSession>}, {"pabee", make<PabeeSession>}};
+constexpr Architecture kArchitectures[] = {{"hitut", make<HitutSession>},
+                                           {"bert", make<BertSession>},
+                                           {"pabee", make<PabeeSession>},
+                                           {"alfred-seq2seq", make<Seq2SeqSession>},
+                                           {"speaker-encoder", make<SpeakerSession>}};
 
 std::unique_ptr<ModelSession> open_source(const ModelBytes& source, const std::string& isa,
                                           int threads) {

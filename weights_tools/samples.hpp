@@ -22,11 +22,11 @@ struct Values {
 /// The dense contents of a tensor. Throws FileError for types that are not numbers.
 Values values_of(const std::string& path, const Tensor& tensor);
 
-/// The tensors of a sample file whose names begin with "<group>.", and its metadata.
+/// The tensors of a sample file whose names begin with "<group>." (all of them where group is empty), and its metadata.
 class Samples {
  public:
   Samples(const Checkpoint& checkpoint, const std::string& group)
-      : checkpoint_(checkpoint), group_(group + ".") {}
+      : checkpoint_(checkpoint), group_(group.empty() ? group : group + ".") {}
 
   const std::string& path() const { return checkpoint_.path; }
   std::string full(const std::string& name) const { return group_ + name; }

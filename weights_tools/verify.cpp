@@ -160,10 +160,11 @@ class GoldenFile {
   const Bounds& bounds_;
 };
 
-/// A masked LM whose vocabulary was pruned predicts the words that are kept: their columns of what
-/// the whole model predicted.
-Values kept_words(const ModelFile& file, Values wanted, const Values& got) {
-  const Result<GgufArray> kept = file.array("kinglet.vocab.kept");
+/// What was left out of a model has no outputs: the columns of what the whole model gave that are
+/// left. A masked LM's words, or Seq2Seq's actions.
+Values kept_columns(const ModelFile& file, Values wanted, const Values& got) {
+  Result<GgufArray> kept = file.array("kinglet.vocab.kept");
+  if (!kept) kept = file.array("alfred-seq2seq.kept_actions");
   if (!kept || wanted.shape.empty() || got.shape.empty() || wanted.shape == got.shape ||
       static_cast<std::uint64_t>(got.shape.back()) != kept->count())
     return wanted;
@@ -207,7 +208,7 @@ int verify(ModelSession& session, const std::string& path, const Bounds& bounds,
       failed += allowed ? 0 : 1;
       continue;
     }
-    const Verdict verdict = golden.compare(kept_words(session.file(), wanted, *got), *got);
+    const Verdict verdict = golden.compare(kept_columns(session.file(), wanted, *got), *got);
     std::printf("  %-4s %-38s %-16s |err| %-10.3g bound %-9s %s\n", verdict.passed ? "ok" : "FAIL",
                 name.c_str(), shape_text(wanted.shape).c_str(), verdict.error,
                 verdict.bound.c_str(), verdict.why.c_str());

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a checkpoint to right numbers with nothing but the program: every container of one fixture
 # gives the same model file (the hash of its source aside), which passes every golden case on every
-# instruction set usable here. The architecture is the one that the config names.
+# instruction set usable here. The architecture is the one that the config names or the tensors show.
 # usage: convert_verify.sh <command that runs kinglet-weights> <fixture folder> <scratch folder>
 set -euo pipefail
 shopt -s nullglob
@@ -15,8 +15,8 @@ tables=()
 bounds=$fixture/model.json
 [ -e "$bounds" ] || bounds=$fixture/config.json
 first=
-for checkpoint in "$fixture"/model_best_seen.* "$fixture"/model.safetensors \
-  "$fixture"/pytorch_model.*; do
+for checkpoint in "$fixture"/model_best_seen.* "$fixture"/best_seen.* "$fixture"/core.safetensors \
+  "$fixture"/model.safetensors "$fixture"/pytorch_model.*; do
   [ -e "$checkpoint" ] || continue
   name=$(basename "$checkpoint")
   "${weights[@]}" convert "$checkpoint" --config "$fixture/config.json" \

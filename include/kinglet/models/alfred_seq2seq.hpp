@@ -314,7 +314,7 @@ void unroll(B& be, const Config& c, const Weights& w, const Episode& in, State& 
     put(logits, out.logits, t);
     put(monitors, out.monitors, t);
     put(visual, out.visual, t);
-    for (int b = 0; out.action != nullptr && b < batch; ++b) {
+    for (int b = 0; out.action != nullptr && action != nullptr && b < batch; ++b) {
       out.action[static_cast<std::ptrdiff_t>(b) * steps + t] = action[b];
     }
     for (int b = 0; out.masks != nullptr && b < batch; ++b) {
