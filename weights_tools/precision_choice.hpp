@@ -23,7 +23,7 @@ std::vector<std::size_t> that_fit(const std::vector<std::size_t>& order,
                                   const std::vector<Int8Cost>& costs, std::uint64_t room);
 
 /// Those whose share of the summed error² is many times their share of the bytes, as long as they fit into a
-/// small part of `f32_bytes`.
+/// small part of `f32_bytes`; one that makes most of the error may take a larger part.
 std::vector<std::size_t> costly(const std::vector<std::size_t>& order,
                                 const std::vector<Int8Cost>& costs, std::uint64_t f32_bytes);
 
