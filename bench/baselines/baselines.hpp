@@ -22,10 +22,17 @@ struct Product {
   int copies;  ///< of W, used in turn: more than one when W should come from memory
 };
 
+/// One step of an LSTM for one row x (k): state in and out, weights of their own.
+struct LstmStep {
+  int k, units;
+  const float* x;
+};
+
 /// What the module exports.
 struct BaselineModule {
   std::vector<Baseline> (*f32)(const Product&);
   std::vector<Baseline> (*s8)(const Product&);  ///< of what values does not matter
+  std::vector<Baseline> (*lstm)(const LstmStep&);
 };
 
 /// Throws where the module was not built or cannot be loaded.

@@ -25,8 +25,18 @@ std::vector<Baseline> s8(const Product& product) {
   return all;
 }
 
+std::vector<Baseline> lstm(const LstmStep& step) {
+#if defined(KINGLET_HAVE_RTNEURAL)
+  return rtneural_lstm(step);
+#else
+  static_cast<void>(step);
+  return {};
+#endif
+}
+
 }  // namespace
 }  // namespace kinglet::tools
 
 extern "C" __attribute__((visibility("default")))
-const kinglet::tools::BaselineModule kinglet_baselines{kinglet::tools::f32, kinglet::tools::s8};
+const kinglet::tools::BaselineModule kinglet_baselines{kinglet::tools::f32, kinglet::tools::s8,
+                                                       kinglet::tools::lstm};

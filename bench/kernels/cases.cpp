@@ -17,13 +17,14 @@ std::vector<std::string> kernels_of(const std::string& op) {
   if (op == "layer_norm") return {"layer_norm_f32", "layer_norm_s8"};
   if (op == "embedding") return {"embedding_f32", "embedding_s8"};
   if (op == "attention") return {"attention_f32", "attention_s8"};
+  if (op == "lstm") return {"lstm_f32", "lstm_s8"};
   if (op == "softmax") return {"softmax_f32"};
   if (op == "quantize") return {"quantize_rows"};
   return {"activate_f32_" + op};
 }
 
 bool uses_threads(const std::string& op) {
-  return op == "gemm" || op == "gemm_cold" || op == "attention";
+  return op == "gemm" || op == "gemm_cold" || op == "attention" || op == "lstm";
 }
 
 Case make_case(const CaseId& id, const Parallel& parallel, const BaselineModule* baselines) {
@@ -34,6 +35,7 @@ Case make_case(const CaseId& id, const Parallel& parallel, const BaselineModule*
   }
   if (op == "attention") return attention_case(id, parallel, baselines);
   if (op == "embedding") return embedding_case(id);
+  if (op == "lstm") return lstm_case(id, parallel, baselines);
   return rows_case(id);
 }
 

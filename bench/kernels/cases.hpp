@@ -55,9 +55,10 @@ struct Case {
 /// baselines: null unless they are to run too.
 Case make_case(const CaseId& id, const Parallel& parallel, const BaselineModule* baselines);
 
-// Those of one family, in gemm_cases.cpp and vector_cases.cpp.
+// Those of one family, in gemm_cases.cpp, lstm_cases.cpp and vector_cases.cpp.
 Case gemm_f32_case(const CaseId&, const Parallel&, const BaselineModule*);
 Case gemm_s8_case(const CaseId&, const Parallel&, const BaselineModule*);
+Case lstm_case(const CaseId&, const Parallel&, const BaselineModule*);
 Case attention_case(const CaseId&, const Parallel&, const BaselineModule*);
 Case rows_case(const CaseId&);
 Case embedding_case(const CaseId&);

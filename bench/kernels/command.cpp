@@ -52,7 +52,7 @@ class Bench {
     if (same_columns_) {
       constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
       for (const char* unit : {"GFLOP/s", "GOP/s"}) counters[unit] = kNone;
-      for (const char* name : {"onednn", "openblas", "our_f32"}) {
+      for (const char* name : {"onednn", "openblas", "rtneural", "our_f32"}) {
         if (baselines_) counters[name] = counters[std::string("x_") + name] = kNone;
       }
     }

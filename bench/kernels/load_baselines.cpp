@@ -11,7 +11,8 @@ const BaselineModule& load_baselines() {
   const std::string path = KINGLET_BASELINES;
   if (path.empty()) {
     throw std::runtime_error(
-        "--baselines: built without OpenBLAS and oneDNN (Debian: libopenblas-dev, libdnnl-dev)");
+        "--baselines: built without OpenBLAS and oneDNN (Debian: libopenblas-dev, libdnnl-dev) and "
+        "without RTNeural (RTNEURAL_DIR)");
   }
   // Read when the libraries are loaded. One thread each: theirs spin for a while after every call and would slow down
   // whoever runs next.

@@ -64,17 +64,12 @@ void read_line(const std::string& line, std::vector<Shape>& shapes) {
 const std::vector<const char*>& size_names(const std::string& op) {
   static const std::vector<const char*> gemm{"m", "n", "k"}, rows{"rows", "n"}, none;
   static const std::map<std::string, std::vector<const char*>> ops{
-      {"gemm", gemm},
-      {"gemm_cold", gemm},
-      {"softmax", rows},
-      {"layer_norm", rows},
-      {"quantize", rows},
-      {"relu", rows},
-      {"gelu_erf", rows},
-      {"gelu_tanh", rows},
-      {"tanh", rows},
-      {"attention", {"seq", "d", "heads"}},
-      {"embedding", {"rows", "n", "vocabulary"}}};
+      {"gemm", gemm},           {"gemm_cold", gemm},
+      {"softmax", rows},        {"layer_norm", rows},
+      {"quantize", rows},       {"relu", rows},
+      {"gelu_erf", rows},       {"gelu_tanh", rows},
+      {"tanh", rows},           {"attention", {"seq", "d", "heads"}},
+      {"lstm", {"k", "units"}}, {"embedding", {"rows", "n", "vocabulary"}}};
   const auto found = ops.find(op);
   return found == ops.end() ? none : found->second;
 }

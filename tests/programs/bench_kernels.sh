@@ -36,6 +36,7 @@ layer_norm 2    9
 gelu_erf   2    9
 quantize   2    9
 embedding  2    9   4
+lstm       9    17
 SHAPES
 quick=(--shapes tiny.txt --benchmark_min_time=0.0001)
 "${bench[@]}" kernels "${quick[@]}" --isa scalar --benchmark_format=json >all.json 2>summary ||
@@ -50,7 +51,7 @@ for key in '"name": "gemm_f32/scalar/m:5/n:17/k:9/threads:1"' '"GFLOP/s": ' '"GB
   grep -qF "$key" all.json || { echo "all.json lacks $key"; cat all.json; exit 1; }
 done
 for kernel in gemm_f32 gemm_s8 linear_s8 gemm_f32_cold gemm_s8_cold attention_f32 attention_s8 softmax_f32 \
-  layer_norm_f32 layer_norm_s8 quantize_rows activate_f32_gelu_erf embedding_f32 embedding_s8; do
+  layer_norm_f32 layer_norm_s8 quantize_rows activate_f32_gelu_erf embedding_f32 embedding_s8 lstm_f32 lstm_s8; do
   grep -qF "\"name\": \"$kernel/scalar/" all.json || { echo "all.json lacks $kernel"; exit 1; }
   grep -qE "^$kernel +scalar " summary || { echo "the summary lacks $kernel"; cat summary; exit 1; }
 done
