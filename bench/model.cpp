@@ -32,6 +32,21 @@ struct Options {
   bool json = false;
 };
 
+double median(std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  return x[x.size() / 2];
+}
+
+/// Seconds that a plain loop takes to read the weights.
+double read_all(const std::vector<WeightRead>& reads) {
+  const auto begin = Clock::now();
+  for (const WeightRead& read : reads) {
+    volatile float sink = read_pass(read.data, read.bytes);
+    static_cast<void>(sink);
+  }
+  return seconds_since(begin);
+}
+
 /// The most memory this process has had resident, in bytes; 0 where the system does not tell.
 double peak_rss_bytes() {
   double kilobytes = 0;
@@ -55,23 +70,26 @@ void run(const Options& options) {
   const double first = seconds_since(start);
   const double rss = peak_rss_bytes();
 
-  // The peak is measured between the runs: both then see the same clock and the same neighbours.
-  std::vector<double> times, peaks;
+  // The peak is measured between the runs: both then see the same clock and the same neighbours. So
+  // is the reading of weights, by one thread.
+  std::vector<double> times, peaks, read_times;
+  const std::vector<WeightRead> reads = workload->reads();
   const auto begin = Clock::now();
   for (int i = 0; i < 5 || (seconds_since(begin) < options.seconds && i < 100000); ++i) {
     const auto at = Clock::now();
     workload->run();
     times.push_back(seconds_since(at));
-    if (i % 4 == 0) peaks.push_back(measure_peak_gflops(session->isa(), 2));
+    if (i % 4 != 0) continue;
+    peaks.push_back(measure_peak_gflops(session->isa(), 2));
+    if (!reads.empty()) read_times.push_back(read_all(reads));
   }
   std::sort(times.begin(), times.end());
-  std::sort(peaks.begin(), peaks.end());
   double mean = 0, variance = 0;
   for (const double t : times) mean += t / static_cast<double>(times.size());
   for (const double t : times)
     variance += (t - mean) * (t - mean) / static_cast<double>(times.size());
-  const double median = times[times.size() / 2];
-  const double peak = peaks[peaks.size() / 2] * options.threads;
+  const double middle = times[times.size() / 2];
+  const double peak = median(peaks) * options.threads;
   const Plan plan = workload->plan();
   const double gflop = static_cast<double>(plan.flops) * 1e-9;
   const double floor = gflop / peak;
@@ -88,7 +106,7 @@ void run(const Options& options) {
   json["positions"] = workload->positions();
   json["every_row"] = options.work.every_row;
   json["runs"] = times.size();
-  json["latency_ms"] = {{"median", median * 1e3},
+  json["latency_ms"] = {{"median", middle * 1e3},
                         {"mean", mean * 1e3},
                         {"std", std::sqrt(variance) * 1e3},
                         {"min", times.front() * 1e3},
@@ -96,11 +114,20 @@ void run(const Options& options) {
   json["gflop"] = gflop;
   json["peak_gflops"] = peak;
   json["floor_ms"] = floor * 1e3;
-  json["share_of_peak"] = floor / median;
-  json["times_floor"] = median / floor;
+  json["share_of_peak"] = floor / middle;
+  json["times_floor"] = middle / floor;
+  double read_bytes = 0;
+  for (const WeightRead& read : reads) read_bytes += static_cast<double>(read.bytes);
+  const double read_time = reads.empty() ? 0 : median(read_times);
+  if (!reads.empty()) {
+    json["read_bytes"] = read_bytes;
+    json["read_ms"] = read_time * 1e3;
+    json["share_of_reads"] = read_time / middle;
+  }
   json["start_ms"] = {{"ready", ready * 1e3}, {"first_output", first * 1e3}};
   json["file_bytes"] = session->file_bytes();
   json["scratch_bytes"] = plan.scratch_bytes;
+  if (workload->used_bytes() > 0) json["scratch_used_bytes"] = workload->used_bytes();
   json["peak_rss_bytes"] = rss;
   json["logits_hash"] = logits_text;
   if (options.json) {
@@ -113,12 +140,17 @@ void run(const Options& options) {
               options.work.batch, workload->positions(),
               options.work.every_row ? ", every row computed" : "");
   std::printf("  latency      %.3f ms median, %.3f ± %.3f mean, %.3f min, %.3f max of %zu runs\n",
-              median * 1e3, mean * 1e3, std::sqrt(variance) * 1e3, times.front() * 1e3,
+              middle * 1e3, mean * 1e3, std::sqrt(variance) * 1e3, times.front() * 1e3,
               times.back() * 1e3, times.size());
-  std::printf("  work         %.4f GFLOP, %.1f GFLOP/s\n", gflop, gflop / median);
+  std::printf("  work         %.4f GFLOP, %.1f GFLOP/s\n", gflop, gflop / middle);
   std::printf("  FMA peak     %.1f GFLOP/s, measured between the runs\n", peak);
   std::printf("  floor        %.3f ms; the run takes %.3f × that, %.1f %% of the peak\n",
-              floor * 1e3, median / floor, 100 * floor / median);
+              floor * 1e3, middle / floor, 100 * floor / middle);
+  if (!reads.empty()) {
+    std::printf(
+        "  weights      %.1f MB read, %.1f GB/s; a plain loop takes %.3f ms, %.1f %% of the run\n",
+        read_bytes * 1e-6, read_bytes * 1e-9 / middle, read_time * 1e3, 100 * read_time / middle);
+  }
   std::printf("  start        %.1f ms to a bound model, %.1f ms to the first output\n", ready * 1e3,
               first * 1e3);
   std::printf(
@@ -136,10 +168,16 @@ void add_model(CLI::App& app) {
       app.add_subcommand("model", "Latency, memory and share of this machine's peak");
   command->add_option("file", options->file, "Model file (.gguf)")->required();
   command
-      ->add_option("--task", options->work.task, "Of HiTUT: high, low_mani (default) or low_navi")
-      ->check(CLI::IsMember({"high", "low_mani", "low_navi"}));
-  command->add_option("--seq", options->work.live, "Positions that are not masked (default: all)")
+      ->add_option("--task", options->work.task,
+                   "Of HiTUT: high, low_mani (default) or low_navi; of Seq2Seq: language, core or "
+                   "whole (default)")
+      ->check(CLI::IsMember({"high", "low_mani", "low_navi", "language", "core", "whole"}));
+  command
+      ->add_option("--seq", options->work.live,
+                   "Positions that are not masked (default: all); words of Seq2Seq (default: 64)")
       ->check(CLI::Range(3, 65536));
+  command->add_option("--steps", options->work.steps, "Of Seq2Seq (default: 50)")
+      ->check(CLI::Range(1, 4096));
   command->add_option("--batch", options->work.batch, "Sequences at once")
       ->check(CLI::Range(1, 1024));
   command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));

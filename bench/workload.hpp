@@ -5,16 +5,24 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "model_session.hpp"
 
 namespace kinglet::tools {
 
 struct WorkloadOptions {
-  std::string task;  ///< of HiTUT; empty: low_mani
+  std::string task;  ///< of HiTUT and Seq2Seq; empty: low_mani, whole
   int batch = 1;
-  int live = 0;  ///< positions of every sequence that are not masked; 0: all
+  int live = 0;    ///< positions of every sequence that are not masked; 0: all, of Seq2Seq 64
+  int steps = 50;  ///< of Seq2Seq
   bool every_row = false;
+};
+
+/// A matrix that a run must get from memory or caches.
+struct WeightRead {
+  const void* data;
+  std::size_t bytes;
 };
 
 class Workload {
@@ -24,6 +32,10 @@ class Workload {
   virtual int positions() const = 0;  ///< that are live
   virtual Plan plan() const = 0;
   virtual void run() = 0;
+  /// Scratch that the last run used at most; 0 where nobody counts.
+  virtual std::size_t used_bytes() const { return 0; }
+  /// In their order, where reading weights bounds the time at batch 1; else nothing.
+  virtual std::vector<WeightRead> reads() const { return {}; }
   /// Over the bits of what the last run gave: the same on every machine that computes the same.
   virtual std::uint64_t hash() const = 0;
 };

@@ -1,0 +1,159 @@
+// Three tasks: "language" reads the instruction; "core" is the decoder's steps without visual encoder
+// and mask, of given words' states and frame vectors; "whole" (the default) is the instruction and
+// steps with all that the model has, a mask each.
+
+#include "seq2seq_workload.hpp"
+
+#include <stdexcept>
+
+#include "made_up.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+class Seq2SeqWorkload : public Workload {
+ public:
+  Seq2SeqWorkload(Seq2SeqSession& session, const WorkloadOptions& options)
+      : session_(session), task_(options.task.empty() ? "whole" : options.task) {
+    const seq2seq::Config& c = session.config();
+    if (task_ != "language" && task_ != "core" && task_ != "whole")
+      throw std::runtime_error("--task " + task_ + ": Seq2Seq has language, core, whole");
+    const bool whole = task_ == "whole";
+    if (options.every_row) throw std::runtime_error("--all-rows: this model reads every row");
+    const int batch = options.batch;
+    steps_ = task_ == "language" ? 0 : options.steps;
+    masks_ = whole && c.masks;
+    Random random;
+    in_.batch = batch;
+    in_.longest = options.live > 0 ? options.live : 64;
+    words_ = random.ids(batch, in_.longest, c.words);
+    in_.words = words_.data();
+    if (task_ == "core") {
+      encoded_ = random.numbers(batch * in_.longest, c.width());
+      context_ = random.numbers(batch, c.width());
+    }
+    if (!whole || !c.vision) frames_.form = seq2seq::Frames::Form::encoded;
+    if (steps_ > 0) {
+      frame_numbers_ = random.numbers(batch * steps_, frames_.size(c));
+      frames_.ld = static_cast<std::ptrdiff_t>(steps_) * frames_.size(c);
+    }
+    const auto room = [](int rows, int each) {
+      return std::vector<float>(static_cast<std::size_t>(rows) * static_cast<std::size_t>(each));
+    };
+    logits_ = room(batch * steps_, c.actions);
+    state_ = room(batch, c.width());
+    if (masks_) mask_ = room(batch, c.mask_size * c.mask_size);
+  }
+
+  std::string task() const override { return task_; }
+  int positions() const override { return in_.longest; }
+
+  Plan plan() const override {
+    Count count(session_.threads());
+    play(count, in_, nullptr, {});
+    return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  }
+
+  void run() override {
+    if (scratch_bytes_ == 0) scratch_bytes_ = plan().scratch_bytes;
+    used_bytes_ = session_.run(scratch_bytes_, [&](auto& backend) {
+      play(backend, in_, frame_numbers_.data(),
+           {logits_.data(), state_.data(), masks_ ? mask_.data() : nullptr});
+    });
+  }
+
+  std::size_t used_bytes() const override { return used_bytes_; }
+
+  std::uint64_t hash() const override {
+    Hash hash;
+    for (const auto* x : {&logits_, &state_, &mask_}) hash.add(*x);
+    return hash.value();
+  }
+
+  std::vector<WeightRead> reads() const override {
+    std::vector<WeightRead> all;
+    const seq2seq::Weights& w = session_.weights();
+    if (task_ != "core") {
+      for (const Lstm* lstm : {&w.forward, &w.backward}) {
+        add(lstm->ih, all);
+        for (int word = 0; word < in_.longest; ++word) add(lstm->hh, all);
+      }
+    }
+    for (int step = 0; step < steps_; ++step) {
+      const bool vision = frames_.form != seq2seq::Frames::Form::encoded;
+      for (const Linear* linear : {&w.conv1, &w.conv2, &w.fc}) {
+        if (vision) add(*linear, all);
+      }
+      for (const Linear* linear : {&w.query, &w.cell.ih, &w.cell.hh, &w.actor, &w.actions}) {
+        add(*linear, all);
+      }
+      for (const Linear* linear : {&w.mask_fc, &w.up3.taps, &w.up2.taps, &w.up1.taps}) {
+        if (masks_) add(*linear, all);
+      }
+    }
+    return all;
+  }
+
+ private:
+  struct Results {
+    float *logits = nullptr, *state = nullptr, *mask = nullptr;
+  };
+
+  /// frames: null while counting.
+  template <class B>
+  void play(B& be, const seq2seq::Instruction& in, const float* frames,
+            const Results& results) const {
+    const seq2seq::Config& c = session_.config();
+    const seq2seq::Weights& w = session_.weights();
+    seq2seq::State s = seq2seq::take_state(be.arena(), c, in.batch, in.longest);
+    if (task_ != "core") {
+      seq2seq::begin(be, c, w, in, s);
+    } else {
+      if (frames != nullptr) {  // the steps only read them
+        s.encoded.data = const_cast<float*>(encoded_.data());
+        s.context.data = const_cast<float*>(context_.data());
+      }
+      seq2seq::restart(be, w, s);
+    }
+    const std::ptrdiff_t size = frames_.size(c);
+    for (int t = 0; t < steps_; ++t) {
+      seq2seq::Frames here = frames_;
+      here.data = frames ? frames + t * size : nullptr;
+      seq2seq::Output out;
+      if (results.logits) {
+        out.logits = results.logits + static_cast<std::ptrdiff_t>(t) * in.batch * c.actions;
+      }
+      seq2seq::step(be, c, w, s, here, nullptr, out);
+      if (masks_) seq2seq::mask(be, c, w, s.cont, results.mask);
+    }
+    if (results.state) be.copy(s.h, {results.state, in.batch, c.width()});
+  }
+
+  static void add(const Linear& w, std::vector<WeightRead>& to) {
+    const auto rows = static_cast<std::size_t>(padded(w.n));
+    if (w.int8()) {
+      to.push_back({w.s8.panels, rows * static_cast<std::size_t>(padded_depth(w.k))});
+    } else {
+      to.push_back({w.weight, rows * static_cast<std::size_t>(w.k) * sizeof(float)});
+    }
+  }
+
+  Seq2SeqSession& session_;
+  std::string task_;
+  int steps_ = 0;
+  bool masks_ = false;
+  seq2seq::Instruction in_;
+  seq2seq::Frames frames_;
+  std::vector<std::int32_t> words_;
+  std::vector<float> frame_numbers_, encoded_, context_, logits_, state_, mask_;
+  std::size_t scratch_bytes_ = 0, used_bytes_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Workload> seq2seq_workload(Seq2SeqSession& session,
+                                           const WorkloadOptions& options) {
+  return std::make_unique<Seq2SeqWorkload>(session, options);
+}
+
+}  // namespace kinglet::tools
