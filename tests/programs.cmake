@@ -9,7 +9,7 @@ set(KINGLET_FIXTURES "$ENV{KINGLET_FIXTURES}" CACHE PATH "Folder with zoo/ and a
 file(GLOB fixtures CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/*/config.json"
      "${CMAKE_CURRENT_SOURCE_DIR}/data/zoo/*/config.json")
 set(zoo albert albert-groups bert-pretraining bert-seqcls distilbert-mlm distilbert-seqcls
-        distilroberta roberta-mlm roberta-seqcls)
+        distilroberta resnet18 roberta-mlm roberta-seqcls)
 foreach(model IN LISTS zoo)
   list(APPEND more "zoo/${model}")
 endforeach()

@@ -78,11 +78,6 @@ void BertRecorder::seen(bert::Trace::Stage stage, int index, int head, ConstMatr
   }
 }
 
-Values values_from(const std::string& name, std::vector<std::int64_t> shape,
-                   const std::vector<float>& x) {
-  return {"out." + name, std::move(shape), {x.begin(), x.end()}, false};
-}
-
 namespace {
 
 /// The number behind the last dot of a name, which is cut off.

@@ -47,10 +47,6 @@ class BertRecorder {
   std::vector<Values> values_;
 };
 
-/// Values named out.<name> from floats, shape slowest first.
-Values values_from(const std::string& name, std::vector<std::int64_t> shape,
-                   const std::vector<float>& x);
-
 /// Golden files may hold single rows of an output without its padding, X.<row> or, of layer i, X.<row>.<i>: those that
 /// `golden` asks for are cut out of `computed` and added to it.
 void add_single_rows(const Checkpoint& golden, const BertRows& rows, std::vector<Values>& computed);

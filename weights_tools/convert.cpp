@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "convert_bert.hpp"
+#include "convert_resnet.hpp"
 #include "convert_seq2seq.hpp"
 #include "convert_speaker.hpp"
 #include "file_error.hpp"
@@ -21,6 +22,7 @@ constexpr std::pair<const char*, Converter> kConverters[] = {{"hitut", convert_h
                                                              // exits make it one
                                                              {"pabee", convert_bert},
                                                              {"alfred-seq2seq", convert_seq2seq},
+                                                             {"resnet", convert_resnet},
                                                              {"speaker-encoder", convert_speaker}};
 
 std::vector<std::string> architectures() {
@@ -41,6 +43,7 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
 std::string architecture_of(const ConvertRequest& request) {
   const Checkpoint checkpoint = read_checkpoint(request.input);
   if (holds_seq2seq(checkpoint)) return "alfred-seq2seq";
+  if (holds_resnet(checkpoint)) return "resnet";
   if (holds_speaker(checkpoint)) return "speaker-encoder";
   if (request.config.empty()) {
     throw FileError(request.input, "architecture", "is not known; give --config or --arch");

@@ -28,6 +28,7 @@ void convert(const std::string& architecture, const ConvertRequest& request, std
 void convert_hitut(const ConvertRequest& request, std::ostream& report);
 void convert_bert(const ConvertRequest& request, std::ostream& report);
 void convert_seq2seq(const ConvertRequest& request, std::ostream& report);
+void convert_resnet(const ConvertRequest& request, std::ostream& report);
 void convert_speaker(const ConvertRequest& request, std::ostream& report);
 
 /// The architecture that the config names, or that the checkpoint's tensors show. Throws FileError when neither is of

@@ -107,13 +107,14 @@ void TensorMapping::require_norm(const std::string& norm, int channels) {
 }
 
 FillRows TensorMapping::folded_bias(const std::string& source, const std::string& norm,
-                                    int channels) {
+                                    int channels, bool has_bias) {
   const std::string name = source + ".bias";
-  weights_.require(name, {channels});
-  return [weights = &weights_, name, norm, channels](std::int64_t first, std::int64_t count,
-                                                     float* out) {
+  if (has_bias) weights_.require(name, {channels});
+  return [weights = &weights_, name, norm, channels, has_bias](std::int64_t first,
+                                                               std::int64_t count, float* out) {
     const Affine a = batch_norm(*weights, norm, channels);
-    weights->load(name, first, count, out);
+    std::fill_n(out, count, 0.0f);
+    if (has_bias) weights->load(name, first, count, out);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::size_t c = size_of(first + i);
       out[i] = narrowed(static_cast<double>(out[i]) * a.scale[c] + a.shift[c], *weights, name);
@@ -122,7 +123,8 @@ FillRows TensorMapping::folded_bias(const std::string& source, const std::string
 }
 
 void TensorMapping::convolution(const std::string& name, const std::string& source,
-                                const std::string& norm, int outputs, int inputs, int kernel) {
+                                const std::string& norm, int outputs, int inputs, int kernel,
+                                bool has_bias) {
   const std::string weight = source + ".weight";
   const int places = kernel * kernel, k = places * inputs;
   weights_.require(weight, {outputs, inputs, kernel, kernel});
@@ -141,7 +143,7 @@ void TensorMapping::convolution(const std::string& name, const std::string& sour
                    }
                  }
                });
-  plan_.bias(name + ".bias", 1, outputs, folded_bias(source, norm, outputs));
+  plan_.bias(name + ".bias", 1, outputs, folded_bias(source, norm, outputs, has_bias));
 }
 
 void TensorMapping::conv_transpose(const std::string& name, const std::string& source,

@@ -60,7 +60,7 @@ class TensorMapping {
 
   /// A convolution as rows [ky][kx][in], and the batch norm after it (none: "") folded in.
   void convolution(const std::string& name, const std::string& source, const std::string& norm,
-                   int outputs, int inputs, int kernel);
+                   int outputs, int inputs, int kernel, bool has_bias = true);
 
   /// A transposed convolution 4 × 4, stride 2, padding 1, as rows [ky][kx][out], and the batch norm
   /// after it (none: "") folded in. doubled: the nearest doubling before it folded in as well, which
@@ -80,7 +80,8 @@ class TensorMapping {
 
  private:
   void require_norm(const std::string& norm, int channels);
-  FillRows folded_bias(const std::string& source, const std::string& norm, int channels);
+  FillRows folded_bias(const std::string& source, const std::string& norm, int channels,
+                       bool has_bias = true);
 };
 
 }  // namespace kinglet::tools

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "half.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -32,7 +33,8 @@ bool same_contents(const Tensor& a, const Tensor& b) {
 }
 
 bool matches(std::string_view name, std::string_view pattern) {
-  return pattern.back() == '.' ? name.substr(0, pattern.size()) == pattern : name == pattern;
+  return pattern.back() == '.' ? name.substr(0, pattern.size()) == pattern
+                               : matches_wildcard(pattern, name);
 }
 
 template <class T, class F>

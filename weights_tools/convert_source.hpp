@@ -52,7 +52,8 @@ class CheckpointWeights : public WeightSource {
   /// Names of one parameter: those that are there must hold the same values. Gives the first of them.
   std::string tie(const std::vector<std::string>& names);
 
-  /// Tensors that the model never reads: this name, or all that start with it if it ends with a dot.
+  /// Tensors that the model never reads: this name, in which * stands for any text, or all that start with it if it
+  /// ends with a dot.
   void skip(std::string_view name);
 
   /// Throws for the first tensor that was neither required, tied nor skipped.

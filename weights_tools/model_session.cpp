@@ -7,6 +7,7 @@
 #include "bert_session.hpp"
 #include "file_error.hpp"
 #include "pabee_session.hpp"
+#include "resnet_session.hpp"
 #include "seq2seq_session.hpp"
 #include "session.hpp"
 #include "speaker_session.hpp"
@@ -33,7 +34,8 @@ constexpr Architecture kArchitectures[] = {{"hitut", make<HitutSession>},
                                            {"bert", make<BertSession>},
                                            {"pabee", make<PabeeSession>},
                                            {"alfred-seq2seq", make<Seq2SeqSession>},
-                                           {"speaker-encoder", make<SpeakerSession>}};
+                                           {"speaker-encoder", make<SpeakerSession>},
+                                           {"resnet", make<ResnetSession>}};
 
 std::unique_ptr<ModelSession> open_source(const ModelBytes& source, const std::string& isa,
                                           int threads) {

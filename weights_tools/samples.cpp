@@ -43,6 +43,11 @@ Values values_of(const std::string& path, const Tensor& tensor) {
   return values;
 }
 
+Values values_from(const std::string& name, std::vector<std::int64_t> shape,
+                   const std::vector<float>& x) {
+  return {"out." + name, std::move(shape), {x.begin(), x.end()}, false};
+}
+
 const Tensor& Samples::get(const std::string& name) const {
   const Tensor* tensor = checkpoint_.find(full(name));
   if (tensor == nullptr) fail(name, "the tensor is missing");

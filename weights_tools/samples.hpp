@@ -22,6 +22,10 @@ struct Values {
 /// The dense contents of a tensor. Throws FileError for types that are not numbers.
 Values values_of(const std::string& path, const Tensor& tensor);
 
+/// Values named out.<name> from floats, shape slowest first.
+Values values_from(const std::string& name, std::vector<std::int64_t> shape,
+                   const std::vector<float>& x);
+
 /// The tensors of a sample file whose names begin with "<group>." (all of them where group is empty), and its metadata.
 class Samples {
  public:

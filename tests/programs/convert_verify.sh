@@ -16,7 +16,7 @@ bounds=$fixture/model.json
 [ -e "$bounds" ] || bounds=$fixture/config.json
 first=
 for checkpoint in "$fixture"/model_best_seen.* "$fixture"/best_seen.* "$fixture"/core.safetensors \
-  "$fixture"/model.safetensors "$fixture"/pytorch_model.*; do
+  "$fixture"/model.safetensors "$fixture"/model.*pth "$fixture"/pytorch_model.*; do
   [ -e "$checkpoint" ] || continue
   name=$(basename "$checkpoint")
   "${weights[@]}" convert "$checkpoint" --config "$fixture/config.json" \

@@ -88,6 +88,7 @@ class Count {
     move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels));
   }
   void average_pool(const Image& x, Matrix) noexcept { move(size(x.pixels(), x.channels)); }
+  void copy_pixels(const Image& x, Matrix) noexcept { move(2 * size(x.pixels(), x.channels)); }
   void zero_border(const Image&) noexcept {}
 
   void conv_transpose(const ConvTranspose& w, ConstMatrix x, int height, int width, Matrix y,

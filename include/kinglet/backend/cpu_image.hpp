@@ -73,6 +73,14 @@ class CpuImageOps {
     }
   }
 
+  void copy_pixels(const Image& x, Matrix y) noexcept {
+    KINGLET_ASSERT(y.rows == x.pixels() && y.cols == x.channels);
+    for (int line = 0; line < x.count * x.height; ++line) {
+      const float* const from = x.view().at(line % x.height, 0) + line / x.height * x.size();
+      self().copy({from, x.width, x.channels}, y.rows_at(line * x.width, x.width));
+    }
+  }
+
   void zero_border(const Image& x) noexcept {
     const auto zero = [](float* at, std::ptrdiff_t n) {
       for (std::ptrdiff_t i = 0; i < n; ++i) at[i] = 0;

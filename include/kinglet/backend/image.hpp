@@ -7,6 +7,7 @@
 //   depthwise(w, x, y [, activation])
 //   max_pool(kernel, stride, padding, x, y)        y's size says how many: also in ceil mode
 //   average_pool(x, y)                             a row of y an image: the mean of its pixels
+//   copy_pixels(x, y)                              rows of y: the pixels without the border
 //   zero_border(x)                                 for an image that something else has filled
 //
 // of images, whose borders they read as zeros and write; and of matrices of pixels, of as many

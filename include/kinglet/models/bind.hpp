@@ -94,6 +94,21 @@ class Binder {
     return w;
   }
 
+  /// name.weight of n rows of kernel² · channels, and name.bias.
+  Conv conv(std::string_view name, int n, int channels, int kernel, int stride,
+            int padding) noexcept {
+    Conv w;
+    w.w = linear(name, n, kernel * kernel * channels);
+    w.kernel = kernel;
+    w.stride = stride;
+    w.padding = padding;
+    if (w.w.int8()) {
+      fail<float>("is int8, which convolutions do not compute in",
+                  Name(name).append(".weight").view());
+    }
+    return w;
+  }
+
   /// name.weight of kernel² · channels rows of k, and name.bias f32 [channels].
   ConvTranspose conv_transpose(std::string_view name, int channels, int k, int kernel, int stride,
                                int padding) noexcept {
