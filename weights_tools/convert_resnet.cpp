@@ -97,7 +97,7 @@ TensorPlan plan_resnet(const ResnetModel& model, WeightSource& weights) {
   return Mapping(model, weights).make();
 }
 
-void write_resnet(OutputFile& out, const ResnetModel& m, const TensorPlan& plan,
+void write_resnet(Sink& out, const ResnetModel& m, const TensorPlan& plan,
                   const std::function<void(std::size_t done, std::size_t all)>& progress) {
   GgufWriter file(out, "resnet");
   file.add_string("kinglet.source.sha256", m.source_sha256);

@@ -25,7 +25,7 @@ struct ResnetModel {
 TensorPlan plan_resnet(const ResnetModel& model, WeightSource& weights);
 
 /// Values, then the tensors. Does not commit.
-void write_resnet(OutputFile& out, const ResnetModel& model, const TensorPlan& plan,
+void write_resnet(Sink& out, const ResnetModel& model, const TensorPlan& plan,
                   const std::function<void(std::size_t done, std::size_t all)>& progress);
 
 /// Whether the tensors are those of a ResNet, as torchvision names them.
