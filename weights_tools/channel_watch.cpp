@@ -129,12 +129,13 @@ void ChannelWatch::product(int m, int n, int k, const float* a, int lda, const f
   if (w != nullptr) add_rows(active->outputs_[w->name], first, m, n, c, ldc);
 }
 
-void ChannelWatch::lstm_step(int units, int kx, const float* x, const float* weights_x, int kh,
-                             const float* h, const float* weights_h, const float* start, float* c,
-                             float* y, bool backwards) noexcept {
+void ChannelWatch::lstm_step(int first, int last, int kx, const float* x, const float* weights_x,
+                             int kh, const float* h, const float* weights_h, const float* start,
+                             float* c, float* y, bool backwards) noexcept {
   if (kx > 0) active->keep_inputs(weights_x, 1, kx, x, kx);
   active->keep_inputs(weights_h, 1, kh, h, kh);
-  active->plain_.lstm_step_f32(units, kx, x, weights_x, kh, h, weights_h, start, c, y, backwards);
+  active->plain_.lstm_step_f32(first, last, kx, x, weights_x, kh, h, weights_h, start, c, y,
+                               backwards);
 }
 
 }  // namespace kinglet::tools

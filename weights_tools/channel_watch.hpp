@@ -61,7 +61,7 @@ class ChannelWatch {
                       const kernels::QuantizedRows& q) noexcept;
   static void product(int m, int n, int k, const float* a, int lda, const float* w,
                       const kernels::Epilogue& epilogue, float* c, int ldc) noexcept;
-  static void lstm_step(int units, int kx, const float* x, const float* weights_x, int kh,
+  static void lstm_step(int first, int last, int kx, const float* x, const float* weights_x, int kh,
                         const float* h, const float* weights_h, const float* start, float* c,
                         float* y, bool backwards) noexcept;
 
