@@ -54,7 +54,7 @@ template <class B>
 void play(B& be, const Config& c, const seq2seq::Weights& w, const Episode& in, Record& record) {
   Arena& arena = be.arena();
   const int batch = in.instruction.batch, longest = in.instruction.longest;
-  const seq2seq::State s = seq2seq::take_state(arena, c, batch, longest);
+  seq2seq::State s = seq2seq::take_state(arena, c, batch, longest);
   const Matrix query = arena.matrix(batch, c.width()), attended = arena.matrix(batch, c.width());
   Probs probs{arena.matrix(batch, longest)};
   const Matrix logits = arena.matrix(batch, c.actions), visual = arena.matrix(batch, c.frame);

@@ -55,23 +55,24 @@ std::vector<NamedPlan> Seq2SeqSession::plans(int batch, int live, bool) const {
   const int words = live > 0 ? live : positions();
   const auto counted = [&](auto f) {
     Count count(threads());
-    f(count, seq2seq::take_state(count.arena(), config_, batch, words));
+    seq2seq::State state = seq2seq::take_state(count.arena(), config_, batch, words);
+    f(count, state);
     return plan_of(count);
   };
   std::vector<NamedPlan> all;
-  all.push_back({"begin", counted([&](Count& count, const seq2seq::State& state) {
+  all.push_back({"begin", counted([&](Count& count, seq2seq::State& state) {
                    seq2seq::Instruction in;
                    in.batch = batch;
                    in.longest = words;
                    seq2seq::begin(count, config_, *weights_, in, state);
                  })});
-  all.push_back({"step", counted([&](Count& count, const seq2seq::State& state) {
+  all.push_back({"step", counted([&](Count& count, seq2seq::State& state) {
                    seq2seq::Frames frames;
                    if (!config_.vision) frames.form = seq2seq::Frames::Form::encoded;
                    seq2seq::step(count, config_, *weights_, state, frames, nullptr, {});
                  })});
   if (config_.masks)
-    all.push_back({"mask", counted([&](Count& count, const seq2seq::State& state) {
+    all.push_back({"mask", counted([&](Count& count, seq2seq::State& state) {
                      seq2seq::mask(count, config_, *weights_, state.cont, nullptr);
                    })});
   return all;
@@ -82,10 +83,9 @@ Plan Seq2SeqSession::plan(const seq2seq::Episode& in, const seq2seq::EpisodeOutp
   seq2seq::Episode all = in;  // without numbers: every instruction is as long as the longest
   all.instruction.words = all.instruction.lengths = nullptr;
   all.frames.data = nullptr;
-  seq2seq::unroll(
-      count, config_, *weights_, all,
-      seq2seq::take_state(count.arena(), config_, in.instruction.batch, in.instruction.longest),
-      out);
+  seq2seq::State state =
+      seq2seq::take_state(count.arena(), config_, in.instruction.batch, in.instruction.longest);
+  seq2seq::unroll(count, config_, *weights_, all, state, out);
   return plan_of(count);
 }
 
@@ -106,7 +106,7 @@ void Seq2SeqSession::check(const seq2seq::Episode& in, const seq2seq::EpisodeOut
 void Seq2SeqSession::unroll(const seq2seq::Episode& in, const seq2seq::EpisodeOutput& out) {
   check(in, out);
   run(plan(in, out).scratch_bytes, [&](auto& backend) {
-    const seq2seq::State state =
+    seq2seq::State state =
         seq2seq::take_state(backend.arena(), config_, in.instruction.batch, in.instruction.longest);
     seq2seq::unroll(backend, config_, *weights_, in, state, out);
   });
