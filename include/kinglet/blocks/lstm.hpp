@@ -9,7 +9,7 @@
 //
 // (PyTorch's PackedSequence.) The rows of a step are one matrix, and the first of them go on in the
 // next step. Backwards, a sequence begins at its last word, with the rows that step adds. What the
-// layer makes of x is one product for all steps; a step then reads only W_hh.
+// layer makes of x is one product for several steps; a step then reads only W_hh.
 
 #include <cstdint>
 #include <kinglet/backend/ops.hpp>
@@ -94,35 +94,48 @@ struct LstmState {
   Matrix h, c;
 };
 
+/// What a layer makes of so many rows of x at once stays in the second-level cache.
+inline constexpr int kGateRows = 64;
+
 /// y (rows, units) = the states h of one layer over x (rows, inputs), rows by time.
 template <class B>
 void lstm_layer(B& be, const Lstm& w, const TimeSteps& s, ConstMatrix x, bool backwards,
                 const LstmState& state, Matrix y) noexcept {
   Arena& arena = be.arena();
   ArenaScope scope(arena);
-  const Matrix gates = arena.matrix(x.rows, w.ih.n);
-  be.linear(w.ih, x, gates);
+  const int most = s.batch > kGateRows ? s.batch : kGateRows;
+  const Matrix gates = arena.matrix(s.rows < most ? s.rows : most, w.ih.n);
   const bool zeros = state.h.rows == 0;
   const Matrix c = zeros ? arena.matrix(s.batch, w.units) : state.c;
   if (zeros) be.zero(c);
   ConstMatrix h = state.h;
+  int known = 0, first_known = 0;  // rows of x whose gates are there
   for (int i = 0; i < s.longest; ++i) {
     const int t = backwards ? s.longest - 1 - i : i;
     const int first = s.start_of(t), running = s.running_at(t);
+    if (first < first_known || first >= first_known + known) {
+      known = 0;
+      for (int u = t; u >= 0 && u < s.longest && known + s.running_at(u) <= gates.rows;
+           u += backwards ? -1 : 1) {
+        known += s.running_at(u);
+      }
+      first_known = backwards ? first + running - known : first;
+      be.linear(w.ih, x.rows_at(first_known, known), gates.rows_at(0, known));
+    }
+    const Matrix g = gates.rows_at(first - first_known, running), out = y.rows_at(first, running);
     // Rows that go on, and rows that begin here.
     const int going = h.rows < running ? h.rows : running, begin = running - going;
-    const auto rows = [&](Matrix m) { return m.rows_at(first, running); };
     if (going > 0) {
-      be.lstm_gates(w, rows(gates).rows_at(0, going), h.rows_at(0, going), c.rows_at(0, going),
-                    rows(y).rows_at(0, going), i % 2 != 0);
+      be.lstm_gates(w, g.rows_at(0, going), h.rows_at(0, going), c.rows_at(0, going),
+                    out.rows_at(0, going), i % 2 != 0);
     }
-    const Matrix new_gates = rows(gates).rows_at(going, begin), new_c = c.rows_at(going, begin),
-                 new_y = rows(y).rows_at(going, begin);
-    if (begin > 0 && zeros) be.lstm_cell(new_gates, new_c, new_y);
+    const Matrix new_c = c.rows_at(going, begin), new_out = out.rows_at(going, begin);
+    if (begin > 0 && zeros) be.lstm_cell(g.rows_at(going, begin), new_c, new_out);
     if (begin > 0 && !zeros) {
-      be.lstm_gates(w, new_gates, state.h.rows_at(going, begin), new_c, new_y, i % 2 != 0);
+      be.lstm_gates(w, g.rows_at(going, begin), state.h.rows_at(going, begin), new_c, new_out,
+                    i % 2 != 0);
     }
-    h = rows(y);
+    h = out;
   }
   for (int i = 0; i < state.h.rows; ++i) {
     const int last = backwards ? 0 : s.length_of_place(i) - 1;

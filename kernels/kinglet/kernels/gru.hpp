@@ -32,10 +32,10 @@ void gru_cell_f32(int rows, int units, const float* gates_x, const float* gates_
     for (int u = 0; u < units; u += V::size) {
       const std::ptrdiff_t at =
           static_cast<std::ptrdiff_t>(r) * ld_gates + 3 * (u - u % kPanel) + u % kPanel;
-      const auto x = [=](int gate) { return V::load(gates_x + at + gate * kPanel); };
-      const auto k = [=](int gate) { return V::load(gates_h + at + gate * kPanel); };
-      const V reset = sigmoid(x(0) + k(0));
-      const V z = sigmoid(x(1) + k(1));
+      const auto x = [=](int which) { return V::load(gates_x + at + which * kPanel); };
+      const auto k = [=](int which) { return V::load(gates_h + at + which * kPanel); };
+      const V reset = gate(x(0) + k(0));
+      const V z = gate(x(1) + k(1));
       const V n = tanh(fma(reset, k(2), x(2)));
       const float* const from = h + static_cast<std::ptrdiff_t>(r) * ldh + u;
       float* const to = y + static_cast<std::ptrdiff_t>(r) * ldy + u;

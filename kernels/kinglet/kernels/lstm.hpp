@@ -34,17 +34,17 @@ template <class Isa>
 KINGLET_INLINE void lstm_block(int units, const float* gates, float* c, float* h) noexcept {
   using V = Floats<Isa>;
   for (int j = 0; j < units; j += V::size) {
-    const auto gate = [=](int which) { return V::load(gates + which * kPanel + j); };
-    const V keep = sigmoid(gate(1)), take = sigmoid_times_tanh(gate(0), gate(2));
+    const auto sum = [=](int which) { return V::load(gates + which * kPanel + j); };
+    const V keep = gate(sum(1)), take = gate_times_tanh(sum(0), sum(2));
     const int left = units - j;
     if (left >= V::size) {
       const V cell = fma(keep, V::load(c + j), take);
       cell.store(c + j);
-      sigmoid_times_tanh(gate(3), cell).store(h + j);
+      gate_times_tanh(sum(3), cell).store(h + j);
     } else {
       const V cell = fma(keep, V::load(c + j, left), take);
       cell.store(c + j, left);
-      sigmoid_times_tanh(gate(3), cell).store(h + j, left);
+      gate_times_tanh(sum(3), cell).store(h + j, left);
     }
   }
 }
