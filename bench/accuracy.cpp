@@ -30,7 +30,9 @@ struct Options {
   int threads = 1;
   int batch = 1;
   int within = -1;
+  double within_points = -1;
   double max_drop = -1;
+  double max_difference = -1;
   bool json = false;
   bool answers = false;
 };
@@ -50,6 +52,7 @@ Variant open_variant(const std::string& path, const Checkpoint& set, const Optio
   Variant variant;
   variant.session = open_model(path, options.isa, options.threads);
   variant.evaluation = evaluate_labels(*variant.session, set, options.batch);
+  if (variant.evaluation == nullptr) variant.evaluation = evaluate_episodes(*variant.session, set);
   if (variant.evaluation == nullptr) variant.evaluation = evaluate_outputs(*variant.session, set);
   for (const NamedPlan& named : variant.session->plans(options.batch, 0, false)) {
     variant.scratch_bytes = std::max(variant.scratch_bytes, named.plan.scratch_bytes);
@@ -63,22 +66,34 @@ void run_in_turns(std::vector<Variant>& variants, int steps) {
   const bool progress = isatty(STDERR_FILENO) != 0;
   for (int first = 0; first < steps; first += kTurn) {
     for (Variant& variant : variants) {
-      const auto begin = Clock::now();
       for (int step = first; step < std::min(steps, first + kTurn); ++step) {
+        variant.evaluation->prepare(step);
+        const auto begin = Clock::now();
         variant.examples += variant.evaluation->run(step);
+        variant.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
       }
-      variant.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
     }
     if (progress) std::fprintf(stderr, "\r%d/%d ", std::min(steps, first + kTurn), steps);
   }
   if (progress) std::fprintf(stderr, "\r\033[K");
 }
 
-/// The fp32 accuracies recorded for this set's number of rows: metrics.json beside the trained models.
+/// Of Seq2Seq, named as evaluate_episodes.cpp does.
+Json recorded_of_episodes(const Json& entry) {
+  const auto number = [&](const char* name) { return entry.value(name, -1.0); };
+  return {{"F1",
+           {{"all", number("action_low_f1")},
+            {"seen", number("f1_seen_scenes")},
+            {"unseen", number("f1_unseen_scenes")}}},
+          {"forced", {{"step", number("teacher_forced_step_accuracy")}}}};
+}
+
+/// The fp32 accuracies recorded for this set's number of rows, or of steps: metrics.json beside the
+/// trained models.
 Json recorded_accuracies(const std::string& path, const std::vector<Score>& scores) {
   if (path.empty()) return Json::object();
-  // Every example has a label of its type.
-  const int rows = scores[0].asked;
+  // Every example has a label of its type; the last score of episodes is that of their steps.
+  const int rows = scores[0].asked, steps = scores.back().asked;
   std::ifstream in(path);
   if (!in) throw FileError(path, "open", "cannot be read");
   const Json metrics = Json::parse(in, nullptr, false);
@@ -93,6 +108,9 @@ Json recorded_accuracies(const std::string& path, const std::vector<Score>& scor
     const bool mine = !entry.contains("model") || entry["model"] == "student";
     if (fp32 && mine && entry.value("rows_per_task", Json()) == rows) {
       return entry.value("accuracy", Json::object());
+    }
+    if (fp32 && entry.contains("action_low_f1") && entry.value("steps", Json()) == steps) {
+      return recorded_of_episodes(entry);
     }
   }
   return Json::object();
@@ -163,6 +181,14 @@ void print_variants(const std::vector<Variant>& variants, const Json& recorded) 
   print_table(lines);
   std::printf("\n  RAM: file and scratch; ms: an example%s\n",
               variants.size() > 1 ? "; changes in points, of the first model" : "");
+  for (const Variant& variant : variants) {
+    const std::vector<Difference> differences = variant.evaluation->differences();
+    if (differences.empty()) continue;
+    std::printf("  %s, largest differences from what is recorded:",
+                file_name(variant.session->path()).c_str());
+    for (const Difference& d : differences) std::printf(" %s %.1e", d.name.c_str(), d.largest);
+    std::printf("\n");
+  }
   for (std::size_t v = 1; v < variants.size(); ++v) {
     int asked = 0, agreed = 0;
     for (const Score& score : variants[v].scores) asked += score.asked, agreed += score.agreed;
@@ -180,6 +206,9 @@ Json json_of(const Variant& variant, const Variant& reference, const Json& recor
   out["scratch_bytes"] = variant.scratch_bytes;
   out["ms_per_example"] = variant.ms_per_example();
   out["examples_per_second"] = variant.examples / variant.seconds;
+  for (const Difference& d : variant.evaluation->differences()) {
+    out["differences"][d.name] = d.largest;
+  }
   for (std::size_t i = 0; i < variant.scores.size(); ++i) {
     const Score& score = variant.scores[i];
     Json entry = {{"group", score.group},
@@ -197,6 +226,21 @@ Json json_of(const Variant& variant, const Variant& reference, const Json& recor
     out["scores"].push_back(entry);
   }
   return out;
+}
+
+/// Whether the first model gives what the set records.
+bool as_recorded(const Variant& reference, double max_difference) {
+  bool good = true;
+  const std::vector<Difference> all = reference.evaluation->differences();
+  if (all.empty())
+    throw FileError(reference.session->path(), "outputs", "none is recorded in this set");
+  for (const Difference& d : all) {
+    if (d.largest <= max_difference) continue;  // NaN is not
+    std::fprintf(stderr, "%s: %s: differs from the recorded by %.3g, allowed are %.3g\n",
+                 reference.session->path().c_str(), d.name.c_str(), d.largest, max_difference);
+    good = false;
+  }
+  return good;
 }
 
 /// Says on stderr what is not good enough; true when nothing is.
@@ -219,19 +263,27 @@ bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
                      text_of("%+.2f", -options.max_drop));
       }
       const double share = recorded_share(recorded, score);
-      if (options.within < 0 || share < 0) continue;
+      if (share < 0) continue;
       ++compared;
+      const double points_away = std::abs(points(score.value, share));
+      if (options.within_points >= 0 && !(points_away <= options.within_points)) {
+        complain(variant, score,
+                 text_of("%.3f", points_away) + " points away from the recorded, allowed are " +
+                     text_of("%.3f", options.within_points));
+      }
+      if (options.within < 0) continue;
       // Recorded shares have four digits: half of the last one may be added to the difference.
       const double away = std::abs(score.right - share * score.asked);
-      if (away > options.within + 0.00005 * score.asked) {
+      if (score.asked > 0 && away > options.within + 0.00005 * score.asked) {
         complain(variant, score,
                  text_of("%.0f", away) + " examples away from the recorded, allowed are " +
                      std::to_string(options.within));
       }
     }
   }
-  if (options.within >= 0 && compared == 0)
+  if ((options.within >= 0 || options.within_points >= 0) && compared == 0)
     throw FileError(options.recorded, "accuracies", "none is recorded for this set");
+  if (options.max_difference >= 0 && !as_recorded(variants[0], options.max_difference)) ++bad;
   return bad == 0;
 }
 
@@ -294,6 +346,14 @@ void add_accuracy(CLI::App& app) {
       ->add_option("--within", options->within,
                    "Fail when an accuracy is more examples away from the recorded")
       ->check(CLI::Range(0, 1000000));
+  command
+      ->add_option("--within-points", options->within_points,
+                   "Fail when an accuracy is more points away from the recorded")
+      ->check(CLI::Range(0.0, 100.0));
+  command
+      ->add_option("--max-difference", options->max_difference,
+                   "Fail when an output of the first model is further from what the set records")
+      ->check(CLI::Range(0.0, 1e9));
   command->add_option("--batch", options->batch, "Rows at once")->check(CLI::Range(1, 1024));
   command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
   command->add_option("--isa", options->isa, "Instruction set; default: the best here");

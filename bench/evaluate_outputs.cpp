@@ -14,12 +14,15 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-/// An output as rows of its last dimension.
+/// An output as rows of its last dimension, or dimensions.
 struct Rows {
-  explicit Rows(const Values& values)
-      : n(values.shape.empty() ? 1 : static_cast<std::size_t>(values.shape.back())),
-        count(n == 0 ? 0 : values.numbers.size() / n),
-        data(values.numbers.data()) {}
+  explicit Rows(const Values& values, std::size_t dimensions = 1)
+      : n(1), count(0), data(values.numbers.data()) {
+    const std::size_t rank = values.shape.size();
+    for (std::size_t d = rank - std::min(rank, dimensions); d < rank; ++d)
+      n *= static_cast<std::size_t>(values.shape[d]);
+    if (n > 0) count = values.numbers.size() / n;
+  }
 
   const double* row(std::size_t i) const { return data + i * n; }
 
@@ -85,6 +88,26 @@ void add_answers(const std::string& name, const Rows& mine, const Rows& theirs,
   out.push_back(share(name, "same answer", same, mine.count));
 }
 
+/// Masks are where logits are positive: the share of what either has that both have, an output's mean
+/// and the worst. A row is a mask, or some of its rows.
+void add_overlaps(const std::string& name, const Rows& mine, const Rows& theirs,
+                  std::vector<Score>& out) {
+  double sum = 0, worst = 1;
+  for (std::size_t i = 0; i < mine.count; ++i) {
+    int both = 0, either = 0;
+    for (std::size_t j = 0; j < mine.n; ++j) {
+      const bool a = mine.row(i)[j] > 0, b = theirs.row(i)[j] > 0;
+      both += a && b ? 1 : 0;
+      either += a || b ? 1 : 0;
+    }
+    const double overlap = either > 0 ? static_cast<double>(both) / either : 1;
+    sum += overlap;
+    worst = std::min(worst, overlap);
+  }
+  out.push_back({name, "mean IoU", sum / static_cast<double>(mine.count)});
+  out.push_back({name, "worst IoU", worst});
+}
+
 class OutputEvaluation : public Evaluation {
  public:
   OutputEvaluation(ModelSession& session, const Checkpoint& set) : session_(session), set_(set) {}
@@ -96,6 +119,7 @@ class OutputEvaluation : public Evaluation {
     outputs_ = session_.run_samples(set_, 0);
     if (outputs_.empty() || outputs_[0].shape.empty())
       throw FileError(set_.path, "samples", "give no output of this model");
+    if (masks_.empty() && records_masks()) masks_ = session_.run_golden(set_);
     return static_cast<int>(outputs_[0].shape[0]);
   }
 
@@ -107,16 +131,35 @@ class OutputEvaluation : public Evaluation {
       const Rows a(mine), b(theirs);
       if (mine.integer || a.n < 2 || a.count == 0) continue;
       const std::string name = mine.name.substr(mine.name.find('.') + 1);
+      if (mine.shape.size() > 2 && ends_with(name, "mask_logits")) {
+        add_overlaps(name, Rows(mine, 2), Rows(theirs, 2), all);
+        continue;
+      }
       if (ends_with(name, "embedding")) {
         add_cosines(name, a, b, all);
       } else if (name.find("logits") != std::string::npos) {
         add_answers(name, a, b, all);
       }
     }
+    // Pixels are compared with those that the set records, not with another model's.
+    for (const Values& mine : masks_) {
+      const Tensor* tensor = set_.find(mine.name);
+      if (!names_masks(mine.name) || tensor == nullptr || tensor->shape != mine.shape) continue;
+      add_overlaps(mine.name.substr(mine.name.find('.') + 1), Rows(mine, 2),
+                   Rows(values_of(set_.path, *tensor), 2), all);
+    }
     return all;
   }
 
  private:
+  static bool names_masks(const std::string& name) {
+    return name.find("mask_logits_") != std::string::npos;
+  }
+  bool records_masks() const {
+    return std::any_of(set_.tensors.begin(), set_.tensors.end(),
+                       [](const Tensor& tensor) { return names_masks(tensor.name); });
+  }
+
   /// What the set records for an output, else the output.
   Values recorded(const Values& mine) const {
     const Tensor* tensor = set_.find(mine.name);
@@ -134,6 +177,7 @@ class OutputEvaluation : public Evaluation {
   ModelSession& session_;
   const Checkpoint& set_;
   std::vector<Values> outputs_;
+  std::vector<Values> masks_;  ///< every output that the set records, where masks are among them
 };
 
 }  // namespace
