@@ -135,7 +135,7 @@ class EpisodeEvaluation : public Evaluation {
   void play(B& be, const seq2seq::Instruction& in, int steps, Played& p) const {
     const seq2seq::Config& c = session_.config();
     const seq2seq::Weights& w = session_.weights();
-    const seq2seq::State s = seq2seq::take_state(be.arena(), c, in.batch, in.longest);
+    seq2seq::State s = seq2seq::take_state(be.arena(), c, in.batch, in.longest);
     seq2seq::begin(be, c, w, in, s);
     const bool counts = in.words == nullptr;
     const auto keep = [&](ConstMatrix rows, std::vector<float>& to) {
