@@ -10,6 +10,9 @@
 namespace kinglet::tools {
 namespace {
 
+/// The product of a row with so few weights takes less time than making the row int8.
+constexpr std::uint64_t kTooFew = 256;
+
 std::uint64_t bytes_of(const ModelEdit& model, const std::string& name) {
   std::uint64_t bytes = model.tensor(name).bytes.size();
   for (const char* suffix : kBesideS8) {
@@ -53,6 +56,7 @@ Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
     DenseMatrix dense = weight.is_table ? f32_.table(name) : f32_.matrix(name);
     weight.rows = dense.rows();
     weight.depth = static_cast<std::uint64_t>(dense.k);
+    if (!weight.is_table && weight.rows * weight.depth <= kTooFew) continue;
     try {
       if (weight.is_table) {
         s8_.put_table_s8(name, quantize_rows(dense));
