@@ -92,6 +92,28 @@ std::vector<float> attended_s8(const Table& table, int m, int n, int d) {
   return y;
 }
 
+/// c, then h.
+std::vector<float> stepped(const Table& table) {
+  const int units = 37, n = kernels::lstm_gates(units), k = 23;
+  const std::vector<float> x = random(28, k), h = random(29, units), start = random(30, n, 3.0f),
+                           w_x = random(31, n * k), w_h = random(32, n * units);
+  std::vector<float> of_x(kernels::panels_size_f32(n, k)), of_h(kernels::panels_size_f32(n, units));
+  kernels::pack_panels_f32(n, k, w_x.data(), k, of_x.data());
+  kernels::pack_panels_f32(n, units, w_h.data(), units, of_h.data());
+  std::vector<float> out = random(33, 2 * units);
+  table.lstm_step_f32(0, units, k, x.data(), of_x.data(), units, h.data(), of_h.data(),
+                      start.data(), out.data(), out.data() + units, true);
+  return out;
+}
+
+std::vector<float> gru_stepped(const Table& table) {
+  const int units = 37, n = kernels::gru_gates(units);
+  const std::vector<float> x = random(34, n, 3.0f), k = random(35, n, 3.0f), h = random(36, units);
+  std::vector<float> y(h.size());
+  table.gru_cell_f32(1, units, x.data(), k.data(), n, h.data(), units, y.data(), units);
+  return y;
+}
+
 kernels::ImageView<float> view_of(std::vector<float>& x, int height, int width, int channels) {
   return {x.data(), height, width, channels, width * channels, channels};
 }
@@ -214,4 +236,9 @@ TEST_CASE("what changes the size of images has the recorded bits") {
   check(0x40521d2fbb66304b, [](const Table& t) { return resized(t, 1); });
   check(0xf8ea671e1252d983, [](const Table& t) { return resized(t, 3); });
   check(0x3791d2c2d4b59a8a, averaged);
+}
+
+TEST_CASE("LSTM and GRU cells have the recorded bits") {
+  check(0xd08eba74637ab000, [](const Table& t) { return stepped(t); });
+  check(0xe7faa84a06d4dcd7, [](const Table& t) { return gru_stepped(t); });
 }
