@@ -127,7 +127,8 @@ void run(const Options& options) {
   json["start_ms"] = {{"ready", ready * 1e3}, {"first_output", first * 1e3}};
   json["file_bytes"] = session->file_bytes();
   json["scratch_bytes"] = plan.scratch_bytes;
-  if (workload->used_bytes() > 0) json["scratch_used_bytes"] = workload->used_bytes();
+  json["held_bytes"] = workload->held_bytes();
+  json["scratch_used_bytes"] = session->used_bytes();
   json["peak_rss_bytes"] = rss;
   json["logits_hash"] = logits_text;
   if (options.json) {
@@ -153,10 +154,12 @@ void run(const Options& options) {
   }
   std::printf("  start        %.1f ms to a bound model, %.1f ms to the first output\n", ready * 1e3,
               first * 1e3);
-  std::printf(
-      "  memory       file %.1f MB, scratch %.2f MB, peak RSS %.1f MB after the first output\n",
-      static_cast<double>(session->file_bytes()) * 1e-6,
-      static_cast<double>(plan.scratch_bytes) * 1e-6, rss * 1e-6);
+  std::printf("  memory       file %.1f MB, scratch %.2f MB planned and %.2f used, state %.2f MB\n",
+              static_cast<double>(session->file_bytes()) * 1e-6,
+              static_cast<double>(plan.scratch_bytes) * 1e-6,
+              static_cast<double>(session->used_bytes()) * 1e-6,
+              static_cast<double>(workload->held_bytes()) * 1e-6);
+  std::printf("  peak RSS     %.1f MB after the first output\n", rss * 1e-6);
   std::printf("  logits       %s\n", logits_text);
 }
 

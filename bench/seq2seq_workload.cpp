@@ -4,6 +4,8 @@
 
 #include "seq2seq_workload.hpp"
 
+#include <cstdlib>
+#include <new>
 #include <stdexcept>
 
 #include "made_up.hpp"
@@ -28,10 +30,6 @@ class Seq2SeqWorkload : public Workload {
     in_.longest = options.live > 0 ? options.live : 64;
     words_ = random.ids(batch, in_.longest, c.words);
     in_.words = words_.data();
-    if (task_ == "core") {
-      encoded_ = random.numbers(batch * in_.longest, c.width());
-      context_ = random.numbers(batch, c.width());
-    }
     if (!whole || !c.vision) frames_.form = seq2seq::Frames::Form::encoded;
     if (steps_ > 0) {
       frame_numbers_ = random.numbers(batch * steps_, frames_.size(c));
@@ -41,8 +39,18 @@ class Seq2SeqWorkload : public Workload {
       return std::vector<float>(static_cast<std::size_t>(rows) * static_cast<std::size_t>(each));
     };
     logits_ = room(batch * steps_, c.actions);
-    state_ = room(batch, c.width());
+    hidden_ = room(batch, c.width());
     if (masks_) mask_ = room(batch, c.mask_size * c.mask_size);
+    Arena counted;
+    seq2seq::take_state(counted, c, batch, in_.longest);
+    held_bytes_ = counted.peak();
+    state_memory_.reset(
+        static_cast<unsigned char*>(std::aligned_alloc(Arena::kAlignment, counted.peak())));
+    if (!state_memory_) throw std::bad_alloc();
+    Arena arena(state_memory_.get(), counted.peak());
+    state_ = seq2seq::take_state(arena, c, batch, in_.longest);
+    scratch_bytes_ = plan().scratch_bytes;
+    if (task_ == "core") read_words();
   }
 
   std::string task() const override { return task_; }
@@ -50,23 +58,23 @@ class Seq2SeqWorkload : public Workload {
 
   Plan plan() const override {
     Count count(session_.threads());
-    play(count, in_, nullptr, {});
+    seq2seq::State state = no_state();
+    play(count, state, nullptr, {});
     return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
   }
 
   void run() override {
-    if (scratch_bytes_ == 0) scratch_bytes_ = plan().scratch_bytes;
-    used_bytes_ = session_.run(scratch_bytes_, [&](auto& backend) {
-      play(backend, in_, frame_numbers_.data(),
-           {logits_.data(), state_.data(), masks_ ? mask_.data() : nullptr});
+    session_.run(scratch_bytes_, [&](auto& backend) {
+      play(backend, state_, frame_numbers_.data(),
+           {logits_.data(), hidden_.data(), masks_ ? mask_.data() : nullptr});
     });
   }
 
-  std::size_t used_bytes() const override { return used_bytes_; }
+  std::size_t held_bytes() const override { return held_bytes_; }
 
   std::uint64_t hash() const override {
     Hash hash;
-    for (const auto* x : {&logits_, &state_, &mask_}) hash.add(*x);
+    for (const auto* x : {&logits_, &hidden_, &mask_}) hash.add(*x);
     return hash.value();
   }
 
@@ -96,24 +104,38 @@ class Seq2SeqWorkload : public Workload {
 
  private:
   struct Results {
-    float *logits = nullptr, *state = nullptr, *mask = nullptr;
+    float *logits = nullptr, *hidden = nullptr, *mask = nullptr;
   };
+
+  struct Free {
+    void operator()(void* p) const noexcept { std::free(p); }
+  };
+
+  seq2seq::State no_state() const {
+    Arena nothing;
+    return seq2seq::take_state(nothing, session_.config(), in_.batch, in_.longest);
+  }
+
+  /// What the core is given.
+  void read_words() {
+    const auto begin = [&](auto& be, seq2seq::State& state) {
+      seq2seq::begin(be, session_.config(), session_.weights(), in_, state);
+    };
+    Count count(session_.threads());
+    seq2seq::State nothing = no_state();
+    begin(count, nothing);
+    session_.run(count.scratch_bytes(), [&](auto& backend) { begin(backend, state_); });
+  }
 
   /// frames: null while counting.
   template <class B>
-  void play(B& be, const seq2seq::Instruction& in, const float* frames,
-            const Results& results) const {
+  void play(B& be, seq2seq::State& s, const float* frames, const Results& results) const {
     const seq2seq::Config& c = session_.config();
     const seq2seq::Weights& w = session_.weights();
-    seq2seq::State s = seq2seq::take_state(be.arena(), c, in.batch, in.longest);
-    if (task_ != "core") {
-      seq2seq::begin(be, c, w, in, s);
-    } else {
-      if (frames != nullptr) {  // the steps only read them
-        s.encoded.data = const_cast<float*>(encoded_.data());
-        s.context.data = const_cast<float*>(context_.data());
-      }
+    if (task_ == "core") {
       seq2seq::restart(be, w, s);
+    } else {
+      seq2seq::begin(be, c, w, in_, s);
     }
     const std::ptrdiff_t size = frames_.size(c);
     for (int t = 0; t < steps_; ++t) {
@@ -121,12 +143,12 @@ class Seq2SeqWorkload : public Workload {
       here.data = frames ? frames + t * size : nullptr;
       seq2seq::Output out;
       if (results.logits) {
-        out.logits = results.logits + static_cast<std::ptrdiff_t>(t) * in.batch * c.actions;
+        out.logits = results.logits + static_cast<std::ptrdiff_t>(t) * in_.batch * c.actions;
       }
       seq2seq::step(be, c, w, s, here, nullptr, out);
       if (masks_) seq2seq::mask(be, c, w, s.cont, results.mask);
     }
-    if (results.state) be.copy(s.h, {results.state, in.batch, c.width()});
+    if (results.hidden) be.copy(s.h, {results.hidden, in_.batch, c.width()});
   }
 
   static void add(const Linear& w, std::vector<WeightRead>& to) {
@@ -145,8 +167,10 @@ class Seq2SeqWorkload : public Workload {
   seq2seq::Instruction in_;
   seq2seq::Frames frames_;
   std::vector<std::int32_t> words_;
-  std::vector<float> frame_numbers_, encoded_, context_, logits_, state_, mask_;
-  std::size_t scratch_bytes_ = 0, used_bytes_ = 0;
+  std::vector<float> frame_numbers_, logits_, hidden_, mask_;
+  std::unique_ptr<unsigned char, Free> state_memory_;
+  seq2seq::State state_;
+  std::size_t held_bytes_ = 0, scratch_bytes_ = 0;
 };
 
 }  // namespace

@@ -32,8 +32,8 @@ class Workload {
   virtual int positions() const = 0;  ///< that are live
   virtual Plan plan() const = 0;
   virtual void run() = 0;
-  /// Scratch that the last run used at most; 0 where nobody counts.
-  virtual std::size_t used_bytes() const { return 0; }
+  /// Of what a model carries from step to step, beside the scratch.
+  virtual std::size_t held_bytes() const { return 0; }
   /// In their order, where reading weights bounds the time at batch 1; else nothing.
   virtual std::vector<WeightRead> reads() const { return {}; }
   /// Over the bits of what the last run gave: the same on every machine that computes the same.

@@ -77,6 +77,9 @@ class ModelSession {
 
   void use(const kernels::Kernels<isa::runtime>& kernels) noexcept { kernels_ = &kernels; }
 
+  /// Scratch that runs have used at most.
+  std::size_t used_bytes() const noexcept { return used_bytes_; }
+
   /// f(backend) with at least `scratch_bytes` of scratch; gives the bytes that were used at most.
   template <class F>
   std::size_t run(std::size_t scratch_bytes, F f) {
@@ -84,6 +87,7 @@ class ModelSession {
     Arena arena(scratch_.get(), scratch_size_);
     Cpu<isa::runtime> cpu(arena, pool_.parallel(), *kernels_);
     f(cpu);
+    if (arena.peak() > used_bytes_) used_bytes_ = arena.peak();
     return arena.peak();
   }
 
@@ -106,7 +110,7 @@ class ModelSession {
   int threads_;
   ThreadPool pool_;
   std::unique_ptr<void, Free> scratch_;
-  std::size_t scratch_size_ = 0;
+  std::size_t scratch_size_ = 0, used_bytes_ = 0;
 };
 
 /// By the architecture that the file names. Throws FileError.
