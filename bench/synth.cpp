@@ -13,6 +13,7 @@
 #include "commands.hpp"
 #include "convert_bert.hpp"
 #include "convert_hitut.hpp"
+#include "convert_resnet.hpp"
 #include "convert_seq2seq.hpp"
 #include "progress.hpp"
 #include "sha256.hpp"
@@ -103,6 +104,15 @@ Seq2SeqModel seq2seq_of(const Wanted& wanted, bool small) {
   return m;
 }
 
+/// ResNet-18 as published; or a narrower look of 512 channels too, for tests.
+ResnetModel resnet_of(bool small) {
+  ResnetModel m;
+  m.planes = 64;
+  m.classes = small ? 0 : 1000;
+  m.blocks.fill(small ? 1 : 2);
+  return m;
+}
+
 /// Weights of about normal distribution, deviation 0.02; gains and variances of norms are 1. Element i of a tensor
 /// depends on seed, name and i only, so rows can be made in any order.
 class SynthWeights : public WeightSource {
@@ -148,8 +158,8 @@ class SynthWeights : public WeightSource {
   }
 
   static bool is_one(std::string_view name) {
-    return ends_in(
-        name, {"LayerNorm.weight", "pos_ln.weight", "bn1.weight", "bn2.weight", "running_var"});
+    return ends_in(name, {"LayerNorm.weight", "pos_ln.weight", "bn1.weight", "bn2.weight",
+                          "downsample.1.weight", "running_var"});
   }
 
   /// splitmix64's output function (Steele, Lea & Flood 2014).
@@ -181,6 +191,7 @@ std::int64_t unread_parameters(const HitutModel& m) {
 }
 std::int64_t unread_parameters(const BertModel&) { return 0; }
 std::int64_t unread_parameters(const Seq2SeqModel&) { return 1; }
+std::int64_t unread_parameters(const ResnetModel&) { return 0; }
 
 template <class Model, class PlanOf, class Write>
 void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) {
@@ -200,27 +211,32 @@ void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) 
 }
 
 void run(Wanted wanted, const std::string& size, int layers) {
-  const bool lstm = wanted.architecture == "alfred-seq2seq";
-  if (lstm ? size == "minilm" : size == "small")
-    throw CLI::ValidationError("--size", size + " is not a size of " + wanted.architecture);
-  if (lstm && layers > 0) throw CLI::ValidationError("--layers", "are those of hitut and bert");
-  if (!lstm && wanted.actions > 0)
+  const std::string& architecture = wanted.architecture;
+  const bool encoder = architecture == "hitut" || architecture == "bert";
+  const bool agent = architecture == "alfred-seq2seq";
+  if (encoder ? size == "small" : size == "minilm")
+    throw CLI::ValidationError("--size", size + " is not a size of " + architecture);
+  if (!encoder && layers > 0) throw CLI::ValidationError("--layers", "are those of hitut and bert");
+  if (!encoder && !agent && wanted.vocab > 0)
+    throw CLI::ValidationError("--vocab", architecture + " has no words");
+  if (!agent && wanted.actions > 0)
     throw CLI::ValidationError("--actions", "are those of alfred-seq2seq");
   for (const Size& known : kSizes) {
     if (size == known.name) wanted.size = known;
   }
   if (layers > 0) wanted.size.layers = layers;
   // What is not said is left out, so that files of older programs have the same bytes.
-  wanted.recipe = "synth " + wanted.architecture;
+  wanted.recipe = "synth " + architecture;
   if (!size.empty() && size != kSizes[0].name) wanted.recipe += " --size " + size;
-  if (!lstm) wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
+  if (encoder) wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
   if (wanted.vocab > 0) wanted.recipe += " --vocab " + std::to_string(wanted.vocab);
   if (wanted.actions > 0) wanted.recipe += " --actions " + std::to_string(wanted.actions);
   wanted.recipe += " --seed " + std::to_string(wanted.seed);
-  if (lstm)
-    return synthesize(seq2seq_of(wanted, size == "small"), wanted, plan_seq2seq, write_seq2seq);
-  if (wanted.architecture == "hitut")
-    return synthesize(hitut_of(wanted), wanted, plan_hitut, write_hitut);
+  const bool small = size == "small";
+  if (agent) return synthesize(seq2seq_of(wanted, small), wanted, plan_seq2seq, write_seq2seq);
+  if (architecture == "resnet")
+    return synthesize(resnet_of(small), wanted, plan_resnet, write_resnet);
+  if (architecture == "hitut") return synthesize(hitut_of(wanted), wanted, plan_hitut, write_hitut);
   synthesize(bert_of(wanted), wanted, plan_bert, write_bert);
 }
 
@@ -237,13 +253,13 @@ void add_synth(CLI::App& app) {
       app.add_subcommand("synth", "Make a model file of published size with made-up weights");
   command
       ->add_option("--arch", options->wanted.architecture,
-                   "Architecture: hitut, bert or alfred-seq2seq")
+                   "Architecture: hitut, bert, alfred-seq2seq or resnet")
       ->required()
-      ->check(CLI::IsMember({"hitut", "bert", "alfred-seq2seq"}));
+      ->check(CLI::IsMember({"hitut", "bert", "alfred-seq2seq", "resnet"}));
   command
       ->add_option("--size", options->size,
                    "base, as published (default); of hitut and bert minilm, 384 wide; of "
-                   "alfred-seq2seq small")
+                   "alfred-seq2seq and resnet small")
       ->check(CLI::IsMember({"base", "minilm", "small"}));
   command->add_option("--layers", options->layers, "Layers; default: 12 of base, 6 of minilm")
       ->check(CLI::Range(1, 48));

@@ -1,12 +1,14 @@
 #include "workload.hpp"
 
 #include <algorithm>
+#include <kinglet/models/camera_frame.hpp>
 #include <stdexcept>
 #include <vector>
 
 #include "bert_session.hpp"
 #include "hitut_samples.hpp"
 #include "made_up.hpp"
+#include "resnet_session.hpp"
 #include "seq2seq_workload.hpp"
 #include "session.hpp"
 
@@ -124,6 +126,58 @@ class BertWorkload : public Workload {
   std::vector<float> embedding_;
 };
 
+/// Features of camera frames of 300 × 300.
+class ResnetWorkload : public Workload {
+ public:
+  ResnetWorkload(ResnetSession& session, const WorkloadOptions& options)
+      : session_(session), batch_(options.batch), side_(options.live > 0 ? options.live : 224) {
+    if (!options.task.empty()) throw std::runtime_error("--task: this model has one task");
+    if (options.every_row) throw std::runtime_error("--all-rows: this model reads every pixel");
+    Random random;
+    for (const std::int32_t v : random.ids(batch_, kFrameBytes, 256))
+      frames_.push_back(static_cast<std::uint8_t>(v));
+    const int pixels = resnet::features_of(side_) * resnet::features_of(side_);
+    features_.resize(static_cast<std::size_t>(batch_) * static_cast<std::size_t>(pixels) *
+                     static_cast<std::size_t>(session.config().features()));
+  }
+
+  std::string task() const override { return "features"; }
+  int positions() const override { return side_; }
+  Plan plan() const override {
+    Count count(session_.threads());
+    look(count, nullptr);
+    return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  }
+  void run() override {
+    if (scratch_bytes_ == 0) scratch_bytes_ = plan().scratch_bytes;
+    session_.run(scratch_bytes_, [&](auto& backend) { look(backend, features_.data()); });
+  }
+  std::uint64_t hash() const override {
+    Hash hash;
+    hash.add(features_);
+    return hash.value();
+  }
+
+ private:
+  static constexpr int kFrame = 300, kFrameBytes = 3 * kFrame * kFrame;
+
+  template <class B>
+  void look(B& be, float* features) const {
+    const Image x = resnet::take_input(be.arena(), batch_, side_, side_);
+    for (int i = 0; i < batch_; ++i) {
+      const std::uint8_t* const rgb = frames_.data() + std::ptrdiff_t{i} * kFrameBytes;
+      prepare_frame(be, {rgb, kFrame, kFrame, 3 * kFrame}, x, i);
+    }
+    resnet::forward(be, session_.config(), session_.weights(), {x}, {features, nullptr});
+  }
+
+  ResnetSession& session_;
+  int batch_, side_;
+  std::vector<std::uint8_t> frames_;
+  std::vector<float> features_;
+  std::size_t scratch_bytes_ = 0;
+};
+
 }  // namespace
 
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options) {
@@ -131,6 +185,8 @@ std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOpt
     return std::make_unique<HitutWorkload>(*hitut, options);
   if (auto* bert = dynamic_cast<BertSession*>(&session))
     return std::make_unique<BertWorkload>(*bert, options);
+  if (auto* resnet = dynamic_cast<ResnetSession*>(&session))
+    return std::make_unique<ResnetWorkload>(*resnet, options);
   if (auto* seq2seq = dynamic_cast<Seq2SeqSession*>(&session))
     return seq2seq_workload(*seq2seq, options);
   throw std::runtime_error(session.path() + ": nothing to time for this architecture");
