@@ -130,6 +130,25 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
             $<TARGET_FILE:kinglet-weights> "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors"
             "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/bench_accuracy")
   kinglet_needs_small_model(programs.bench_accuracy)
+  kinglet_add_test(
+    programs.bench_seq2seq
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_seq2seq.sh" $<TARGET_FILE:kinglet-bench>
+            $<TARGET_FILE:kinglet-weights> "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/seq2seq_im_mask"
+            "${scratch}/bench_seq2seq")
+endif()
+
+# Seq2Seq, trained: the accuracies and outputs that PyTorch had, and int8 within half a point.
+set(trained "${KINGLET_FIXTURES}/trained/seq2seq")
+if(KINGLET_FIXTURES AND EXISTS "${trained}/metrics.json" AND NOT CMAKE_CROSSCOMPILING)
+  kinglet_add_test(
+    programs.accuracy_seq2seq
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/accuracy_seq2seq.sh" $<TARGET_FILE:kinglet-bench>
+            $<TARGET_FILE:kinglet-weights> "${trained}" "${scratch}/accuracy_seq2seq")
+else()
+  kinglet_add_test(
+    programs.accuracy_seq2seq
+    COMMAND ${CMAKE_COMMAND} -E echo
+            "skipped: 504 episodes by a trained Seq2Seq: KINGLET_FIXTURES names no folder with them")
 endif()
 
 if(TARGET hitut_agent)
@@ -157,6 +176,17 @@ if(TARGET sentence_embedding)
     ${KINGLET_TEST_PREFIX}examples.sentence_embedding
     PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}bert_model ENVIRONMENT
                ASAN_OPTIONS=detect_leaks=0 PASS_REGULAR_EXPRESSION "3 sentences")
+endif()
+
+# An episode of made-up models: eyes of 512 channels are too slow to be emulated.
+if(TARGET alfred_agent AND TARGET kinglet-bench AND NOT CMAKE_CROSSCOMPILING)
+  kinglet_add_test(
+    examples.alfred_agent
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/alfred_agent.sh" $<TARGET_FILE:alfred_agent>
+            $<TARGET_FILE:kinglet-bench> $<TARGET_FILE:kinglet-weights>
+            "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/seq2seq_im_mask" "${scratch}/alfred_agent")
+  set_tests_properties(${KINGLET_TEST_PREFIX}examples.alfred_agent
+                       PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
 endif()
 
 if(TARGET kinglet-bench)
