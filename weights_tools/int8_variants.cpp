@@ -1,5 +1,6 @@
 #include "int8_variants.hpp"
 
+#include <kinglet/kernels/quantize.hpp>
 #include <stdexcept>
 
 #include "file_error.hpp"
@@ -38,6 +39,12 @@ std::vector<std::uint32_t> attention_layers_of(const ModelEdit& model) {
   return layers;
 }
 
+/// A convolution reads runs of its input's channels, which must not end within a group of int8.
+bool can_be_int8(const ModelEdit& model, const std::string& tensor) {
+  if (model.architecture() != "resnet" || tensor == "classes.weight") return true;
+  return tensor != "conv1.weight" && model.number("resnet.base_planes") % kernels::kDepth == 0;
+}
+
 }  // namespace
 
 bool is_gathered(const std::string& tensor) {
@@ -50,6 +57,7 @@ Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
   for (const ModelEdit::Tensor& tensor : f32_.tensors()) {
     if (!tensor.is_f32() || !(tensor.is_matrix() || tensor.is_table())) continue;
     const std::string& name = tensor.name;
+    if (!can_be_int8(model, name)) continue;
     QuantizableWeight weight;
     weight.name = name;
     weight.is_table = tensor.is_table();

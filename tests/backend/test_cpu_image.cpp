@@ -179,6 +179,54 @@ TEST_CASE("a convolution is its definition for batches, borders, groups and resi
   }
 }
 
+TEST_CASE("an int8 convolution is conv_s8 of images quantised with their borders") {
+  const int count = 2, height = 6, width = 7, in = 8, out = 130, groups = 1, border = 2;
+  const int k = 9 * in, columns = padded(out);
+  std::vector<std::int8_t> rows(static_cast<std::size_t>(out * k)),
+      panels(kernels::panels_size_s8(out, k));
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns)), negatives(sums.size());
+  Random random(3);
+  for (auto& v : rows) v = static_cast<std::int8_t>(std::lround(random.next() * 127.0f));
+  kernels::pack_panels_s8(out, k, rows.data(), k, panels.data(), sums.data(), negatives.data());
+  const Numbers x(count * height * width, in, 4), scale(1, columns, 5), bias(1, columns, 6),
+      added(count * height * width, out, 7);
+  const Batch from(count, height, width, in, border, x),
+      residual(count, height, width, out, 1, added);
+  Conv conv;
+  conv.w.n = out;
+  conv.w.k = k;
+  conv.w.bias = bias.values.data();
+  conv.w.s8 = {panels.data(), scale.values.data(), sums.data(), negatives.data()};
+  conv.kernel = 3;
+  conv.padding = 1;
+  conv.groups = groups;
+  on_each_isa([&](const test::Table& table) {
+    const int size = static_cast<int>(from.image.size());
+    std::vector<std::int8_t> bytes(static_cast<std::size_t>(count * padded_depth(size)));
+    std::vector<float> row_scale(count);
+    std::vector<std::int32_t> zero(count);
+    const QuantizedRows q{bytes.data(), padded_depth(size), row_scale.data(), zero.data()};
+    table.quantize_rows(count, size, from.image.data, size, q);
+    const auto corner = from.image.view(conv.padding);
+    Numbers expected(count * height * width, out);
+    const kernels::ImageView<float> to{expected.values.data(), height, width, out, width * out, out,
+                                       height * width * out};
+    table.conv_s8(conv.window(),
+                  {q.q + (corner.data - from.image.data), height, width, in, corner.row, in, q.ld},
+                  q.scale, q.zero, conv.w.s8,
+                  {bias.values.data(), Activation::relu, residual.image.view()}, 0,
+                  count * height * width, to);
+    for (const Parallel& parallel : {Parallel{}, three_workers()}) {
+      const Batch y(count, height, width, out, 1);
+      run(
+          table,
+          [&](auto& be) { be.conv(conv, from.image, y.image, Activation::relu, residual.image); },
+          parallel);
+      CHECK(same_bits(y.values(), expected.values));
+    }
+  });
+}
+
 TEST_CASE("depthwise convolutions and pools are their definitions") {
   const int count = 2, height = 9, width = 8, channels = 21;
   const Numbers x(count * height * width, channels, 3), w(9, channels, 4), bias(1, channels, 5);

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "kernels/picture.hpp"
+#include "kernels/quantized.hpp"
 
 using namespace kinglet;
 using namespace kinglet::test;
@@ -201,5 +202,88 @@ TEST_CASE("depthwise_f32 equals a convolution of as many groups as there are cha
             });
       }
     }
+  }
+}
+
+TEST_CASE("conv_s8 is the convolution of the quantised image, for batches and residuals") {
+  struct Shape {
+    int images, height, width, in, out, kernel, stride, padding, dilation;
+  };
+  for (const Shape s : {Shape{1, 5, 6, 8, 5, 3, 1, 1, 1}, Shape{2, 7, 7, 16, 33, 3, 2, 1, 1},
+                        Shape{3, 4, 5, 24, 64, 1, 2, 0, 1}, Shape{1, 9, 8, 8, 70, 3, 1, 2, 2},
+                        Shape{1, 14, 13, 64, 80, 3, 1, 1, 1}}) {
+    CAPTURE(s.in);
+    CAPTURE(s.out);
+    const Convolution conv{s.kernel, s.kernel, s.stride, s.padding, s.dilation};
+    const int height = conv.out(s.height, s.kernel), width = conv.out(s.width, s.kernel);
+    const int k = s.kernel * s.kernel * s.in, columns = kernels::panels_of(s.out) * 16;
+    const int pitch = (s.width + 2 * s.padding) * s.in;
+    const int size = (s.height + 2 * s.padding) * pitch;
+    Guarded x(s.images, size, size);
+    std::vector<std::int8_t> w(static_cast<std::size_t>(s.out * k)),
+        panels(kernels::panels_size_s8(s.out, k));
+    std::vector<std::int32_t> sums(static_cast<std::size_t>(columns)), negatives(sums.size());
+    Random random(5);
+    for (auto& v : w) v = static_cast<std::int8_t>(std::lround(random.next() * 127.0f));
+    Guarded bias(1, columns, columns, Random(6)), scale(1, columns, columns, Random(7), 0.01f);
+    kernels::pack_panels_s8(s.out, k, w.data(), k, panels.data(), sums.data(), negatives.data());
+    const std::vector<float> rows(w.begin(), w.end());
+    const Picture residual(s.images * height, width, s.out, Gaps::none, 8);
+
+    std::vector<double> expected;  // in units of one, the integers as they are
+    for (int i = 0; i < s.images; ++i) {
+      const Picture inner(s.height, s.width, s.in, Gaps::none, static_cast<std::uint64_t>(10 + i));
+      const Picture bordered = Picture::with_border(inner, s.padding, Gaps::none);
+      std::copy_n(bordered.view().data, size, x.row(i));
+      const auto q = reference::quantize(size, x.row(i));
+      std::vector<float> integers;
+      for (const int v : q.q) integers.push_back(static_cast<float>(v - q.zero));
+      const reference::Image image(s.height + 2 * s.padding, s.width + 2 * s.padding, s.in,
+                                   integers);
+      Convolution unpadded = conv;
+      unpadded.padding = 0;
+      const auto y = reference::convolve(image, unpadded, s.out, rows.data()).y;
+      for (std::size_t j = 0; j < y.values.size(); ++j) {
+        const std::size_t channel = j % static_cast<std::size_t>(s.out);
+        expected.push_back(y.values[j] * static_cast<double>(q.scale) *
+                               static_cast<double>(scale.data()[channel]) +
+                           static_cast<double>(bias.data()[channel]));
+      }
+    }
+    const std::vector<float> added = residual.values();
+    on_every_isa(
+        [&](const Table& table) {
+          Quantized q(table, s.images, size);
+          table.quantize_rows(s.images, size, x.data(), size, q.rows());
+          Picture y(s.images * height, width, s.out);
+          const auto of_batch = [&](auto view) {
+            view.height = height;
+            view.image = height * view.row;
+            return view;
+          };
+          const kernels::ConvEpilogue epilogue{bias.data(), Activation::relu,
+                                               of_batch(residual.view())};
+          const kernels::ImageView<const std::int8_t> from{q.rows().q, s.height, s.width,    s.in,
+                                                           pitch,      s.in,     q.rows().ld};
+          const int pixels = s.images * height * width, part = pixels / 3;
+          for (const auto& [first, count] : {std::pair(part, pixels - part), {0, part}}) {
+            table.conv_s8({s.kernel, s.kernel, s.stride, s.dilation}, from, q.rows().scale,
+                          q.rows().zero,
+                          {panels.data(), scale.data(), sums.data(), negatives.data()}, epilogue,
+                          first, count, of_batch(y.view()));
+          }
+          CHECK((y.guards_intact() && q.guards_intact()));
+          return y.values();
+        },
+        [&](const Table&, const std::vector<float>& values) {
+          REQUIRE(values.size() == expected.size());
+          int wrong = 0;
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            const double sum = expected[i] + static_cast<double>(added[i]);
+            const double bound = roundings(4) * (std::fabs(expected[i]) + 2);
+            wrong += !within(static_cast<double>(values[i]), std::max(sum, 0.0), bound);
+          }
+          CHECK(wrong == 0);
+        });
   }
 }

@@ -69,10 +69,11 @@ class Count {
   void conv(const Conv& w, const Image& x, const Image& y, Activation = Activation::none,
             const Image& residual = {}) noexcept {
     if (w.linear(x, y, residual)) return linear(w.w, x.rows(), y.rows());
-    const int outputs = y.channels / w.groups;
-    const Linear group = w.w.part(0, outputs);
+    ArenaScope scope(arena_);
+    if (w.w.int8()) take_quantized(arena_, x);
     flops_ += 2 * size(y.pixels(), y.channels) * static_cast<std::uint64_t>(w.w.k);
-    move(size(w.groups * panels_of(outputs) * kPanel, group.k));
+    const std::uint64_t weights = size(w.groups * panels_of(y.channels / w.groups) * kPanel, w.w.k);
+    bytes_ += w.w.int8() ? weights : weights * sizeof(float);
     move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels) +
          size(residual.pixels(), residual.channels));
   }

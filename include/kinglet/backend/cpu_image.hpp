@@ -17,32 +17,30 @@ class CpuImageOps {
     KINGLET_ASSERT(y.height == w.out(x.height) && y.width == w.out(x.width));
     KINGLET_ASSERT(w.w.k * w.groups == w.kernel * w.kernel * x.channels);
     if (w.linear(x, y, residual)) return self().linear(w.w, x.rows(), y.rows(), act);
-    const int outputs = y.channels / w.groups, panels = panels_of(outputs);
-    for (int g = 0; g < w.groups; ++g) {
-      const Linear group = w.w.part(g * panels, outputs);
-      const auto from = channels_of(x.view(w.padding), g, w.groups);
-      const auto to = channels_of(y.view(), g, w.groups);
-      const auto added = channels_of(residual.view(), g, w.groups);
-      const auto run = [&](int panel, int count, int pixel, int pixels) {
-        const int column = panel * kPanel, left = outputs - column;
-        const Linear part = group.part(panel, left < count * kPanel ? left : count * kPanel);
-        const auto part_of = [&](auto view) {
-          if (view.data) view.data += column;
-          view.channels = part.n;
-          return view;
-        };
-        self().table().conv_f32(w.window(), from, part.weight, {part.bias, act, part_of(added)},
-                                pixel, pixels, part_of(to));
-      };
-      constexpr int kPanels = 4;  // as wide as a tile
-      if (panels >= 2 * kPanels * self().parallel().threads) {
-        self().parallel().split(panels, kPanels,
-                                [&](int first, int count) { run(first, count, 0, y.pixels()); });
-      } else {
-        constexpr int kPixels = 12;  // of whole tiles
-        self().parallel().split(y.pixels(), kPixels,
-                                [&](int first, int count) { run(0, panels, first, count); });
-      }
+    if (!w.w.int8()) {
+      for_parts(w, y, residual, act,
+                [&](int group, const Linear& part, const auto& epilogue, int first, int count,
+                    const auto& to) {
+                  self().table().conv_f32(w.window(),
+                                          channels_of(x.view(w.padding), group, w.groups),
+                                          part.weight, epilogue, first, count, to);
+                });
+    } else {
+      ArenaScope scope(self().arena());
+      const QuantizedRows q = take_quantized(self().arena(), x);
+      const int size = static_cast<int>(x.size());
+      self().parallel().for_each(x.count, [&](int i, int) {
+        self().table().quantize_rows(1, size, x.data + i * x.size(), size, q.from_row(i));
+      });
+      const kernels::ImageView<float> f32 = x.view(w.padding);
+      const kernels::ImageView<const std::int8_t> from{
+          q.q + (f32.data - x.data), f32.height, f32.width, f32.channels, f32.row, f32.pixel, q.ld};
+      for_parts(w, y, residual, act,
+                [&](int group, const Linear& part, const auto& epilogue, int first, int count,
+                    const auto& to) {
+                  self().table().conv_s8(w.window(), channels_of(from, group, w.groups), q.scale,
+                                         q.zero, part.s8, epilogue, first, count, to);
+                });
     }
     zero_border(y);
   }
@@ -153,6 +151,38 @@ class CpuImageOps {
   }
 
  private:
+  /// run(group, part of its weights, epilogue, first pixel, pixels, its channels of y) for pieces of a
+  /// convolution's output.
+  template <class Run>
+  void for_parts(const Conv& w, const Image& y, const Image& residual, Activation act,
+                 Run run) noexcept {
+    const int outputs = y.channels / w.groups, panels = panels_of(outputs);
+    for (int g = 0; g < w.groups; ++g) {
+      const Linear group = w.w.part(g * panels, outputs);
+      const auto piece = [&](int panel, int count, int first, int pixels) {
+        const int column = panel * kPanel, left = outputs - column;
+        const Linear part = group.part(panel, left < count * kPanel ? left : count * kPanel);
+        const auto part_of = [&](const Image& image) {
+          auto view = channels_of(image.view(), g, w.groups);
+          if (view.data) view.data += column;
+          view.channels = part.n;
+          return view;
+        };
+        run(g, part, kernels::ConvEpilogue{part.bias, act, part_of(residual)}, first, pixels,
+            part_of(y));
+      };
+      constexpr int kPanels = 4;  // as wide as a tile
+      if (panels >= 2 * kPanels * self().parallel().threads) {
+        self().parallel().split(panels, kPanels,
+                                [&](int first, int count) { piece(first, count, 0, y.pixels()); });
+      } else {
+        constexpr int kPixels = 12;  // of whole tiles
+        self().parallel().split(y.pixels(), kPixels,
+                                [&](int first, int count) { piece(0, panels, first, count); });
+      }
+    }
+  }
+
   /// The channels of one group.
   template <class T>
   static constexpr kernels::ImageView<T> channels_of(kernels::ImageView<T> view, int group,

@@ -3,7 +3,7 @@
 // pixel, pixel by pixel, so an image without a border is a matrix, and a 1 × 1 convolution of it is
 // `linear`.
 //
-//   conv(w, x, y [, activation, residual])         y = act(x * W + b + residual)
+//   conv(w, x, y [, activation, residual])         y = act(x * W + b + residual); in int8 where W is
 //   depthwise(w, x, y [, activation])
 //   max_pool(kernel, stride, padding, x, y)        y's size says how many: also in ceil mode
 //   average_pool(x, y)                             a row of y an image: the mean of its pixels
@@ -59,7 +59,9 @@ inline Image take_image(Arena& arena, int count, int height, int width, int chan
 }
 
 /// A convolution. Row n of `w` is what makes output n, in the order ky, kx, input channel; of groups,
-/// each has whole panels: w is that of Binder::linear with so many parts.
+/// each has whole panels: w is that of Binder::linear with so many parts. Where w is int8, each image
+/// becomes int8 as a whole, the channels of a group are a multiple of kDepth, and w has no factors of
+/// columns.
 struct Conv {
   Linear w;
   int kernel = 1, stride = 1, padding = 0, dilation = 1, groups = 1;
@@ -106,6 +108,11 @@ constexpr kernels::ImageView<T> image_at(const MatrixView<T>& x, int first, int 
                                          int width) noexcept {
   const std::ptrdiff_t pixel = x.ld;
   return {x.data ? x.row(first) : nullptr, height, width, x.cols, width * pixel, pixel};
+}
+
+/// Room for the int8 of images, each as one row with its border: a scale and a zero point an image.
+inline QuantizedRows take_quantized(Arena& arena, const Image& x) noexcept {
+  return take_quantized(arena, x.count, static_cast<int>(x.size()));
 }
 
 /// Scratch of resize_bilinear: positions of rows and columns, and a line a worker.

@@ -94,7 +94,8 @@ class Binder {
     return w;
   }
 
-  /// name.weight of n rows of kernel² · channels, and name.bias.
+  /// name.weight of n rows of kernel² · channels, and name.bias. int8 only without factors of columns
+  /// and with a multiple of kDepth channels.
   Conv conv(std::string_view name, int n, int channels, int kernel, int stride,
             int padding) noexcept {
     Conv w;
@@ -102,8 +103,8 @@ class Binder {
     w.kernel = kernel;
     w.stride = stride;
     w.padding = padding;
-    if (w.w.int8()) {
-      fail<float>("is int8, which convolutions do not compute in",
+    if (w.w.int8() && (channels % kernels::kDepth != 0 || w.w.smooth != nullptr)) {
+      fail<float>("is int8, which such a convolution cannot be",
                   Name(name).append(".weight").view());
     }
     return w;

@@ -9,7 +9,7 @@
 //   block:  y = ReLU(conv2(ReLU(conv1 x)) + shortcut)    3×3 each; the first one of stages 2, 3, 4
 //           halves the image, and its shortcut is a 1×1 convolution
 //
-// Batch norms are folded into the convolutions.
+// Batch norms are folded into the convolutions. All but the stem may be int8.
 
 #include <kinglet/backend/image.hpp>
 #include <kinglet/core/status.hpp>

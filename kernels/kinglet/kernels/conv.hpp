@@ -10,11 +10,11 @@
 //     ky = 2: line further      └ ▒▒▒ ········· ┘
 //
 // A run is one ky where neighbours touch, and one (ky, kx) with dilation or in a group of channels.
-// Panels and tiles are those of gemm_f32.hpp: a tile's rows are any output pixels, one after the
+// Panels and tiles are those of gemm_f32.hpp and gemm_s8.hpp: a tile's rows are any output pixels, one after the
 // other, of any line and image of a batch. The border belongs to the image and is as wide as the
 // padding, so no tap is ever tested for.
 
-#include <kinglet/kernels/gemm_f32.hpp>
+#include <kinglet/kernels/gemm_s8.hpp>
 #include <kinglet/kernels/image.hpp>
 
 namespace kinglet::kernels {
@@ -88,42 +88,109 @@ struct WindowRows {
   KINGLET_INLINE std::ptrdiff_t to_next(int r) const noexcept { return at[r + 1] - at[r]; }
 };
 
-/// One call of conv_f32, for for_tiles.
-template <class Isa>
-struct ConvF32 {
+/// One call of a convolution of Elements, for for_tiles: what f32 and int8 have in common.
+template <class Isa, class Element>
+struct ConvCall {
   const Window& window;
-  const ImageView<const float>& x;
-  const float* panels;
+  const ImageView<const Element>& x;
   const ConvEpilogue& epilogue;
   int first;
   const ImageView<float>& y;
   WindowRuns runs;
 
-  template <int Rows, int Across>
-  KINGLET_INLINE void run(int row, int v, Fetch fetch) const noexcept {
-    constexpr int kColumns = Across * Floats<Isa>::size;
-    const int column = v * Floats<Isa>::size;
-    const int left = y.channels - column;
-    const int inside = left < kColumns ? left : kColumns;
-    WindowRows<float, Rows> rows{x.data,      x.data,       {},        runs.count,
-                                 runs.across, runs.numbers, runs.line, runs.next};
-    const ImageView<const float>& residual = epilogue.residual;
-    std::ptrdiff_t to[Rows], from[Rows];
+  /// What a tile of Rows pixels from pixel `row` and column `column` on reads and writes.
+  template <int Rows>
+  struct Tile {
+    WindowRows<Element, Rows> rows;
+    std::ptrdiff_t to[Rows], residual[Rows];
+    int image[Rows];
+  };
+
+  template <int Rows>
+  KINGLET_INLINE void place(int row, int column, int group, Tile<Rows>& tile) const noexcept {
+    WindowRows<Element, Rows>& rows = tile.rows;
+    rows.a = rows.first = x.data;
+    rows.runs = runs.count;
+    rows.across = runs.across;
+    rows.steps = runs.numbers / group;
+    rows.line = runs.line;
+    rows.next_run = runs.next;
     PixelCursor pixel(first + row, y.height, y.width);
     KINGLET_UNROLL
     for (int r = 0; r < Rows; ++r, pixel.next(y.height, y.width)) {
       rows.at[r] = pixel.offset(x, window.stride);
-      to[r] = pixel.offset(y) + column;
-      from[r] = pixel.offset(residual) + column;
+      tile.to[r] = pixel.offset(y) + column;
+      tile.residual[r] = pixel.offset(epilogue.residual) + column;
+      tile.image[r] = pixel.image;
     }
-    float t[Rows * kColumns];
-    const TileOut out{t, kColumns, epilogue.bias ? epilogue.bias + column : nullptr, nullptr, 0};
-    multiply<Isa, Rows, Across>(runs.count * runs.numbers, rows, panels, v, fetch, out);
+  }
+
+  KINGLET_INLINE TileOut buffer(float* t, int columns, int column) const noexcept {
+    return {t, columns, epilogue.bias ? epilogue.bias + column : nullptr, nullptr, 0};
+  }
+
+  /// y = act(t + residual), for the columns that exist.
+  template <int Rows>
+  KINGLET_INLINE void finish(const Tile<Rows>& tile, int columns, int column,
+                             float* t) const noexcept {
+    const int left = y.channels - column;
+    const int inside = left < columns ? left : columns;
     for (int r = 0; r < Rows && inside > 0; ++r) {
-      float* const sums = t + r * kColumns;
-      if (residual.data) add_f32<Isa>(inside, sums, residual.data + from[r], sums);
-      activate_f32<Isa>(epilogue.act, inside, sums, y.data + to[r]);
+      float* const sums = t + r * columns;
+      if (epilogue.residual.data)
+        add_f32<Isa>(inside, sums, epilogue.residual.data + tile.residual[r], sums);
+      activate_f32<Isa>(epilogue.act, inside, sums, y.data + tile.to[r]);
     }
+  }
+};
+
+template <class Isa>
+struct ConvF32 {
+  ConvCall<Isa, float> call;
+  const float* panels;
+
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, Fetch fetch) const noexcept {
+    constexpr int kColumns = Across * Floats<Isa>::size;
+    const int column = v * Floats<Isa>::size;
+    typename ConvCall<Isa, float>::template Tile<Rows> tile;
+    call.place(row, column, 1, tile);
+    float t[Rows * kColumns];
+    multiply<Isa, Rows, Across>(call.runs.count * call.runs.numbers, tile.rows, panels, v, fetch,
+                                call.buffer(t, kColumns, column));
+    call.finish(tile, kColumns, column, t);
+  }
+};
+
+template <class Isa>
+struct ConvS8 {
+  ConvCall<Isa, std::int8_t> call;
+  const float* scale;
+  const std::int32_t* zero;
+  const WeightsS8& w;
+
+  template <int Rows, int Across>
+  KINGLET_INLINE void run(int row, int v, Fetch fetch) const noexcept {
+    using D = Dot<Isa>;
+    constexpr int kColumns = Across * D::lanes;
+    const int column = v * D::lanes;
+    const std::ptrdiff_t depth = static_cast<std::ptrdiff_t>(call.runs.count) * call.runs.numbers;
+    typename ConvCall<Isa, std::int8_t>::template Tile<Rows> tile;
+    call.place(row, column, D::group, tile);
+    float row_scale[Rows];
+    std::int32_t row_zero[Rows];
+    KINGLET_UNROLL
+    for (int r = 0; r < Rows; ++r) {
+      row_scale[r] = scale[tile.image[r]];
+      row_zero[r] = zero[tile.image[r]];
+    }
+    const TileScales scales{row_scale, row_zero, w.scale + column, w.sums + column,
+                            w.negatives + column};
+    float t[Rows * kColumns];
+    tile_s8<Isa, Rows, Across>(static_cast<int>(depth) / D::group, tile.rows,
+                               w.panels + column * depth, fetch.in(w.panels, kPanel * depth),
+                               fetch.step(), scales, call.buffer(t, kColumns, column));
+    call.finish(tile, kColumns, column, t);
   }
 };
 
@@ -146,8 +213,27 @@ void conv_f32(const Window& window, const ImageView<const float>& x, const float
               const ConvEpilogue& epilogue, int first, int count,
               const ImageView<float>& y) noexcept {
   KINGLET_ASSERT(window.height > 0 && window.width > 0 && window.stride > 0);
-  const detail::ConvF32<Isa> tiles{window, x, panels, epilogue, first, y, {window, x}};
+  const detail::ConvF32<Isa> tiles{{window, x, epilogue, first, y, {window, x}}, panels};
   detail::for_tiles<detail::ShapeF32<Isa>>(count, panels_of(y.channels), tiles);
+}
+
+/// conv_f32 in int8: y[p] = act(s_x·s_w·Σ W·(x − z) + bias + residual[p])
+/// shapes    as above; scale and zero of x, one an image
+/// layout    as above; W as panels (gemm_s8.hpp). Each image is one row of quantize_rows, its border
+///           included, which so becomes the zero point
+/// requires  as above; x.channels a multiple of kDepth, so that no run ends within a group of bytes
+/// numerics  the integer Σ W·(x − z) is exact; then roundings as in gemm_s8, residual and activation;
+///           same bits on every ISA with FMA, for any split of the pixels or panels
+/// memory    at most 3 kB of stack
+/// oracle    tests/reference/image.hpp
+template <class Isa>
+void conv_s8(const Window& window, const ImageView<const std::int8_t>& x, const float* scale,
+             const std::int32_t* zero, const WeightsS8& w, const ConvEpilogue& epilogue, int first,
+             int count, const ImageView<float>& y) noexcept {
+  KINGLET_ASSERT(window.height > 0 && window.width > 0 && window.stride > 0);
+  KINGLET_ASSERT(x.channels % kDepth == 0);
+  const detail::ConvS8<Isa> tiles{{window, x, epilogue, first, y, {window, x}}, scale, zero, w};
+  detail::for_tiles<detail::ShapeS8<Isa>>(count, panels_of(y.channels), tiles);
 }
 
 /// The same where every channel is convolved by itself (depthwise):

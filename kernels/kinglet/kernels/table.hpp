@@ -46,6 +46,7 @@ struct Kernels {
   static constexpr auto lstm_step_s8 = &kernels::lstm_step_s8<Isa>;
   static constexpr auto gru_cell_f32 = &kernels::gru_cell_f32<Isa>;
   static constexpr auto conv_f32 = &kernels::conv_f32<Isa>;
+  static constexpr auto conv_s8 = &kernels::conv_s8<Isa>;
   static constexpr auto depthwise_f32 = &kernels::depthwise_f32<Isa>;
   static constexpr auto max_pool_f32 = &kernels::max_pool_f32<Isa>;
   static constexpr auto average_pool_f32 = &kernels::average_pool_f32<Isa>;
@@ -79,6 +80,7 @@ struct Kernels<isa::runtime> {
   decltype(&kernels::lstm_step_s8<isa::scalar>) lstm_step_s8;
   decltype(&kernels::gru_cell_f32<isa::scalar>) gru_cell_f32;
   decltype(&kernels::conv_f32<isa::scalar>) conv_f32;
+  decltype(&kernels::conv_s8<isa::scalar>) conv_s8;
   decltype(&kernels::depthwise_f32<isa::scalar>) depthwise_f32;
   decltype(&kernels::max_pool_f32<isa::scalar>) max_pool_f32;
   decltype(&kernels::average_pool_f32<isa::scalar>) average_pool_f32;
@@ -113,6 +115,7 @@ constexpr Kernels<isa::runtime> table_of() noexcept {
           K::lstm_step_s8,
           K::gru_cell_f32,
           K::conv_f32,
+          K::conv_s8,
           K::depthwise_f32,
           K::max_pool_f32,
           K::average_pool_f32,
