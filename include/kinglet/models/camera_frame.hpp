@@ -70,13 +70,42 @@ inline Triangle triangle(Arena& arena, int in, int out) noexcept {
   return t;
 }
 
-/// Σ weights · bytes, `step` apart, as a byte.
-inline std::uint8_t weighted(int count, const std::int32_t* weight, const std::uint8_t* x,
-                             std::ptrdiff_t step) noexcept {
-  std::int32_t sum = 1 << (kWeightBits - 1);
-  for (int i = 0; i < count; ++i) sum += weight[i] * x[i * step];
+/// A sum of weights · bytes, and a half, as a byte. Weights are not negative.
+inline std::uint8_t byte_of(std::int32_t sum) noexcept {
   const std::int32_t rounded = sum >> kWeightBits;
   return static_cast<std::uint8_t>(rounded < 255 ? rounded : 255);
+}
+
+inline constexpr std::int32_t kHalf = 1 << (kWeightBits - 1);
+
+/// One line with other columns.
+inline void resize_line(const Triangle& columns, int width, const std::uint8_t* from,
+                        std::uint8_t* to) noexcept {
+  for (int x = 0; x < width; ++x, to += kRgb) {
+    const std::int32_t* const weight = columns.weight + std::ptrdiff_t{x} * columns.taps;
+    const std::uint8_t* pixel = from + columns.first[x] * kRgb;
+    std::int32_t red = kHalf, green = kHalf, blue = kHalf;
+    for (int i = 0; i < columns.count[x]; ++i, pixel += kRgb) {
+      red += weight[i] * pixel[0];
+      green += weight[i] * pixel[1];
+      blue += weight[i] * pixel[2];
+    }
+    to[0] = byte_of(red);
+    to[1] = byte_of(green);
+    to[2] = byte_of(blue);
+  }
+}
+
+/// Line `y` of the result out of lines of `size` bytes; sums: room for `size`.
+inline void blend_lines(const Triangle& rows, int y, std::ptrdiff_t size, const std::uint8_t* lines,
+                        std::int32_t* sums, std::uint8_t* to) noexcept {
+  for (std::ptrdiff_t i = 0; i < size; ++i) sums[i] = kHalf;
+  for (int tap = 0; tap < rows.count[y]; ++tap) {
+    const std::int32_t weight = rows.weight[std::ptrdiff_t{y} * rows.taps + tap];
+    const std::uint8_t* const from = lines + (rows.first[y] + tap) * size;
+    for (std::ptrdiff_t i = 0; i < size; ++i) sums[i] += weight * from[i];
+  }
+  for (std::ptrdiff_t i = 0; i < size; ++i) to[i] = byte_of(sums[i]);
 }
 
 }  // namespace detail
@@ -94,23 +123,11 @@ inline void resize_frame(Arena& arena, const CameraFrame& frame, int height, int
   const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(width) * kRgb;
   std::uint8_t* const narrow =
       arena.take<std::uint8_t>(static_cast<std::size_t>(frame.height * line));
-  if (narrow == nullptr || to == nullptr) return;
-  for (int y = 0; y < frame.height; ++y) {
-    const std::uint8_t* const from = frame.rgb + y * frame.pitch;
-    for (int x = 0; x < width; ++x) {
-      const std::int32_t* const weight = columns.weight + std::ptrdiff_t{x} * columns.taps;
-      for (int c = 0; c < kRgb; ++c) {
-        narrow[y * line + x * kRgb + c] =
-            detail::weighted(columns.count[x], weight, from + columns.first[x] * kRgb + c, kRgb);
-      }
-    }
-  }
-  for (int y = 0; y < height; ++y) {
-    const std::int32_t* const weight = rows.weight + std::ptrdiff_t{y} * rows.taps;
-    const std::uint8_t* const from = narrow + rows.first[y] * line;
-    for (std::ptrdiff_t i = 0; i < line; ++i)
-      to[y * line + i] = detail::weighted(rows.count[y], weight, from + i, line);
-  }
+  std::int32_t* const sums = arena.take<std::int32_t>(static_cast<std::size_t>(line));
+  if (sums == nullptr || to == nullptr) return;
+  for (int y = 0; y < frame.height; ++y)
+    detail::resize_line(columns, width, frame.rgb + y * frame.pitch, narrow + y * line);
+  for (int y = 0; y < height; ++y) detail::blend_lines(rows, y, line, narrow, sums, to + y * line);
 }
 
 /// The pixels of image `index` of y = (frame resized to y's size / 255 − mean) / deviation, as
