@@ -1,4 +1,3 @@
-#include <tuple>
 #include <utility>
 
 #include "kernels/picture.hpp"
@@ -9,8 +8,11 @@ using namespace kinglet::test;
 TEST_CASE("max_pool_f32 takes the largest of the pixels that exist, also in ceil mode") {
   for (const Gaps gaps : {Gaps::none, Gaps::rows, Gaps::pixels}) {
     for (const int channels : {1, 5, 16, 33}) {
-      for (const auto& [kernel, stride, padding] :
-           {std::tuple(3, 2, 1), {2, 2, 0}, {3, 2, 0}, {3, 1, 1}}) {
+      struct Pool {
+        int kernel, stride, padding;
+      };
+      for (const Pool p : {Pool{3, 2, 1}, Pool{2, 2, 0}, Pool{3, 2, 0}, Pool{3, 1, 1}}) {
+        const int kernel = p.kernel, stride = p.stride, padding = p.padding;
         for (const bool ceil : {false, true}) {
           const int h = 8, w = 9;
           const auto out = [&](int size) {
