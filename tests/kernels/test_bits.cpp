@@ -129,6 +129,24 @@ std::vector<float> convolved(const Table& table) {
   return y;
 }
 
+std::vector<float> convolved_s8(const Table& table) {
+  const std::vector<float> x = random(29, 9 * 11 * 8), from = random(30, 21 * 72, 127.0f),
+                           bias = random(20, 32), scale = random(31, 32);
+  std::vector<float> shortcut = random(21, 4 * 5 * 21), y(4 * 5 * 21);
+  std::vector<std::int8_t> w, panels(kernels::panels_size_s8(21, 72)), q(x.size());
+  for (const float v : from) w.push_back(static_cast<std::int8_t>(v));
+  std::vector<std::int32_t> sums(32), negatives(32);
+  float image_scale;
+  std::int32_t zero;
+  kernels::pack_panels_s8(21, 72, w.data(), 72, panels.data(), sums.data(), negatives.data());
+  table.quantize_rows(1, 792, x.data(), 792, {q.data(), 792, &image_scale, &zero});
+  table.conv_s8({3, 3, 2, 1}, {q.data(), 9, 11, 8, 88, 8}, &image_scale, &zero,
+                {panels.data(), scale.data(), sums.data(), negatives.data()},
+                {bias.data(), Activation::relu, view_of(shortcut, 4, 5, 21)}, 0, 20,
+                view_of(y, 4, 5, 21));
+  return y;
+}
+
 std::vector<float> convolved_by_channel(const Table& table) {
   std::vector<float> x = random(22, 9 * 11 * 5), y(4 * 5 * 5);
   const std::vector<float> w = random(23, 45), bias = random(24, 5);
@@ -228,6 +246,7 @@ TEST_CASE("embeddings and sums have the recorded bits") {
 TEST_CASE("convolutions have the recorded bits") {
   check(0xd7e4f7925880e51c, convolved);
   check(0x870dbeb2cf3c9df5, convolved_by_channel);
+  check(0x4d9126f0f072f525, convolved_s8);
 }
 
 TEST_CASE("what changes the size of images has the recorded bits") {

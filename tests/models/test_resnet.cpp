@@ -8,6 +8,7 @@
 #include <map>
 
 #include "convert_resnet.hpp"
+#include "int8_variants.hpp"
 #include "reference/image.hpp"
 #include "resnet_session.hpp"
 
@@ -210,6 +211,40 @@ TEST_CASE("a ResNet of any planes, blocks and image size gives what the unfolded
       if (name == "sse4_2") continue;
       if (first.empty()) first = batch;
       CHECK(batch == first);
+    }
+  }
+}
+
+TEST_CASE("a ResNet in int8 sees what it saw, on every instruction set alike") {
+  for (const int planes : {5, 16}) {  // 5: only the classes can be int8
+    const Net net(planes, {1, 2, 1, 1}, 70);
+    const tools::Int8Variants variants(tools::ModelEdit(net.sink.bytes(), "resnet.gguf"));
+    CHECK((variants.weights().size() > 1) == (planes == 16));
+    tools::MemorySink sink("resnet_int8.gguf");
+    variants.model(variants.all_int8()).write(sink);
+    const tools::ModelBytes bytes(sink.bytes(), "resnet_int8.gguf");
+    tools::ResnetSession f32(net.bytes());
+    const auto expected = run(f32, 0, 2, 61, 75);
+    std::vector<std::vector<float>> first;
+    for (int isa = 0; isa < kernels::count(); ++isa) {
+      const std::string name = kernels::at(isa).isa;
+      CAPTURE(name);
+      tools::ResnetSession session(bytes, name), threads(bytes, name, 3);
+      const auto got = run(session, 0, 2, 61, 75);
+      CHECK(run(threads, 0, 2, 61, 75) == got);
+      CHECK(run(session, 1, 1, 61, 75)[0] == got[1]);
+      double error = 0, size = 0;
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        for (std::size_t j = 0; j < got[i].size(); ++j) {
+          error += std::pow(static_cast<double>(got[i][j] - expected[i][j]), 2);
+          size += std::pow(static_cast<double>(expected[i][j]), 2);
+        }
+      }
+      CHECK(std::sqrt(error / size) < 0.1);
+      CHECK(error > 0);
+      if (name == "sse4_2") continue;
+      if (first.empty()) first = got;
+      CHECK(got == first);
     }
   }
 }
