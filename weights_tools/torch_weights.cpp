@@ -296,7 +296,7 @@ class Collector {
   /// What a training script stores beside the weights, under dotted names: plain values, such as its
   /// arguments, and lists of texts, such as its vocabularies; each container once.
   void note_beside(const Value& value, std::size_t depth) {
-    constexpr std::size_t kDeepest = 3;
+    constexpr std::size_t kDeepest = 2;  // what a vocabulary maps is not worth as much
     const Value& dict = value.kind == Kind::object ? value.node->state : value;
     if (depth > kDeepest || !dict.is_dict() || !noted_.insert(dict.node).second) return;
     budget_.charge(64);

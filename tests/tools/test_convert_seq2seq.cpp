@@ -422,8 +422,9 @@ TEST_CASE("arguments and vocabularies of a training script are read from inert o
   const std::string root =
       dict(text("model") + dict(text("w") + tests::tensor("0", 2)) + text("args") +
            object("argparse\nNamespace", text("pframe") + integer(72)) + text("vocab") +
-           dict(text("word") +
-                object("vocab.vocab\nVocab", text("_index2word") + words + text("mixed") + mixed)));
+           dict(text("word") + object("vocab.vocab\nVocab",
+                                      text("_index2word") + words + text("mixed") + mixed +
+                                          text("_word2index") + dict(text("a") + integer(0)))));
   const std::string bytes = tests::torch_zip(root, {{"0", std::string(8, '\0')}});
   const Checkpoint read = read_checkpoint_bytes(
       Bytes(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()), "x.pth");
