@@ -5,8 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "checkpoint.hpp"
-#include "convert.hpp"
+#include "conversion.hpp"
 #include "convert_bert.hpp"
 #include "model_session.hpp"
 #include "safetensors_writer.hpp"
@@ -14,7 +13,9 @@
 
 using namespace kinglet;
 using namespace kinglet::tools;
+using kinglet::tests::BasicConversion;
 using kinglet::tests::read_text;
+using kinglet::tests::says;
 using kinglet::tests::ScratchFolder;
 using kinglet::tests::write_text;
 using Json = nlohmann::json;
@@ -24,47 +25,10 @@ namespace {
 const std::string kFixture = KINGLET_TEST_DATA "/zoo/bert-seqcls";
 const std::string kPabee = KINGLET_TEST_DATA "/alfred/pabee_bert_regression";
 
-/// A conversion whose files a test may replace.
-struct Conversion {
+struct Conversion : BasicConversion {
   Conversion() {
     request.input = kFixture + "/pytorch_model.oldnames.bin";
     request.config = kFixture + "/config.json";
-    request.output = scratch.file("out.gguf");
-  }
-  void run() {
-    std::ostringstream text;
-    convert(architecture_of(request), request, text);
-    report = text.str();
-    bytes = MappedFile::open(request.output);
-    const auto opened = ModelFile::open(bytes->bytes());
-    REQUIRE(opened.ok());
-    file = *opened;
-  }
-  /// The message that it fails with; the output must then not exist.
-  std::string error() {
-    std::ostringstream text;
-    try {
-      convert(architecture_of(request), request, text);
-    } catch (const FileError& error) {
-      CHECK_FALSE(std::filesystem::exists(request.output));
-      return error.what();
-    }
-    return "no error";
-  }
-  void edit_config(const std::function<void(Json&)>& edit) {
-    Json root = Json::parse(read_text(request.config));
-    edit(root);
-    request.config = scratch.file("edited.json");
-    write_text(request.config, root.dump());
-  }
-  void edit_weights(const std::function<void(std::vector<Tensor>&)>& edit) {
-    const Checkpoint checkpoint = read_checkpoint(request.input);
-    std::vector<Tensor> tensors = checkpoint.tensors;
-    edit(tensors);
-    request.input = scratch.file("model.safetensors");
-    OutputFile out(request.input);
-    write_safetensors(out, tensors, {});
-    out.commit();
   }
   void rename(const std::string& from, const std::string& to) {
     edit_weights([&](std::vector<Tensor>& tensors) {
@@ -74,19 +38,7 @@ struct Conversion {
       }
     });
   }
-
-  ScratchFolder scratch;
-  ConvertRequest request;
-  std::string report;
-  std::shared_ptr<MappedFile> bytes;
-  ModelFile file;
 };
-
-bool says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return true;
-  MESSAGE("it says: " << text);
-  return false;
-}
 
 void drop(std::vector<Tensor>& tensors, const std::string& part) {
   const auto gone = [&](const Tensor& t) { return t.name.find(part) != std::string::npos; };

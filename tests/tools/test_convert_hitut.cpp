@@ -11,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint.hpp"
-#include "convert.hpp"
+#include "conversion.hpp"
 #include "safetensors_writer.hpp"
 #include "tool_files.hpp"
 
 using namespace kinglet;
 using namespace kinglet::tools;
+using kinglet::tests::BasicConversion;
 using kinglet::tests::read_text;
 using kinglet::tests::ScratchFolder;
 using kinglet::tests::write_text;
@@ -32,63 +32,14 @@ std::string fixture(const std::string& encoder, const std::string& file) {
   return std::string(KINGLET_TEST_DATA) + "/alfred/hitut_" + encoder + "/" + file;
 }
 
-/// A conversion in a folder of its own, whose files a test may replace.
-struct Conversion {
+struct Conversion : BasicConversion {
   explicit Conversion(const std::string& encoder, const std::string& container = "safetensors") {
+    architecture = "hitut";
     request.input = fixture(encoder, "model_best_seen." + container);
     request.config = fixture(encoder, "config.json");
     request.tables = fixture(encoder, "tables.safetensors");
-    request.output = scratch.file("out.gguf");
   }
-  void run() {
-    std::ostringstream text;
-    convert("hitut", request, text);
-    report = text.str();
-    bytes = MappedFile::open(request.output);
-    const auto opened = ModelFile::open(bytes->bytes());
-    REQUIRE(opened.ok());
-    file = *opened;
-  }
-  /// The message that it fails with; the output must then not exist.
-  std::string error() {
-    std::ostringstream text;
-    try {
-      convert("hitut", request, text);
-    } catch (const FileError& error) {
-      CHECK_FALSE(std::filesystem::exists(request.output));
-      return error.what();
-    }
-    return "no error";
-  }
-  void edit_config(const std::function<void(Json&)>& edit) {
-    Json root = Json::parse(read_text(request.config));
-    edit(root);
-    request.config = scratch.file("edited.json");
-    write_text(request.config, root.dump());
-  }
-  /// Replaces a safetensors file by an edited copy.
-  void edit_tensors(std::string& path, const std::function<void(std::vector<Tensor>&)>& edit) {
-    const Checkpoint checkpoint = read_checkpoint(path);
-    std::vector<Tensor> tensors = checkpoint.tensors;
-    edit(tensors);
-    TextPairs metadata = checkpoint.aliases;
-    path = scratch.file(path == request.tables ? "tables.safetensors" : "model.safetensors");
-    OutputFile out(path);
-    write_safetensors(out, tensors, metadata);
-    out.commit();
-  }
-  void edit_weights(const std::function<void(std::vector<Tensor>&)>& edit) {
-    edit_tensors(request.input, edit);
-  }
-  void edit_tables(const std::function<void(std::vector<Tensor>&)>& edit) {
-    edit_tensors(request.tables, edit);
-  }
-
-  ScratchFolder scratch;
-  ConvertRequest request;
-  std::string report;
-  std::shared_ptr<MappedFile> bytes;
-  ModelFile file;
+  void edit_tables(const Edit& edit) { edit_tensors(request.tables, "tables.safetensors", edit); }
 };
 
 Tensor& named(std::vector<Tensor>& tensors, const std::string& name) {

@@ -8,8 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "checkpoint.hpp"
-#include "convert.hpp"
+#include "conversion.hpp"
 #include "convert_source.hpp"
 #include "model_edit.hpp"
 #include "pickle_bytes.hpp"
@@ -20,7 +19,9 @@
 
 using namespace kinglet;
 using namespace kinglet::tools;
+using kinglet::tests::BasicConversion;
 using kinglet::tests::read_text;
+using kinglet::tests::says;
 using kinglet::tests::ScratchFolder;
 using kinglet::tests::write_text;
 using Json = nlohmann::json;
@@ -30,61 +31,11 @@ namespace {
 const std::string kWhole = KINGLET_TEST_DATA "/alfred/seq2seq_im_mask";
 const std::string kCore = KINGLET_TEST_DATA "/alfred/seq2seq_wide_core";
 
-/// A conversion whose files a test may replace.
-struct Conversion {
+struct Conversion : BasicConversion {
   explicit Conversion(const std::string& input = kWhole + "/best_seen.legacy.pth") {
     request.input = input;
-    request.output = scratch.file("out.gguf");
   }
-  void run() {
-    std::ostringstream text;
-    convert(architecture_of(request), request, text);
-    report = text.str();
-    bytes = MappedFile::open(request.output);
-    const auto opened = ModelFile::open(bytes->bytes());
-    REQUIRE(opened.ok());
-    file = *opened;
-  }
-  /// The message that it fails with; the output must then not exist.
-  std::string error(const std::string& architecture = "alfred-seq2seq") {
-    std::ostringstream text;
-    try {
-      convert(architecture, request, text);
-    } catch (const FileError& error) {
-      CHECK_FALSE(std::filesystem::exists(request.output));
-      return error.what();
-    }
-    return "no error";
-  }
-  /// Makes it a plain state dict.
-  void edit_weights(const std::function<void(std::vector<Tensor>&)>& edit) {
-    const Checkpoint checkpoint = read_checkpoint(request.input);
-    std::vector<Tensor> tensors = checkpoint.tensors;
-    edit(tensors);
-    request.input = scratch.file("edited.safetensors");
-    OutputFile out(request.input);
-    write_safetensors(out, tensors, {});
-    out.commit();
-  }
-  void edit_config(const std::string& path, const std::function<void(Json&)>& edit) {
-    Json root = Json::parse(read_text(path));
-    edit(root);
-    request.config = scratch.file("edited.json");
-    write_text(request.config, root.dump());
-  }
-
-  ScratchFolder scratch;
-  ConvertRequest request;
-  std::string report;
-  std::shared_ptr<MappedFile> bytes;
-  ModelFile file;
 };
-
-bool says(const std::string& text, const std::string& part) {
-  if (text.find(part) != std::string::npos) return true;
-  MESSAGE("it says: " << text);
-  return false;
-}
 
 /// Numbers of the checkpoint.
 class Source {
@@ -338,6 +289,7 @@ TEST_CASE("a doubling, a transposed convolution and a batch norm are one product
 TEST_CASE("a Seq2Seq that does not fit together is refused by name") {
   const auto broken = [](const std::function<void(std::vector<Tensor>&)>& damage) {
     Conversion c;
+    c.architecture = "alfred-seq2seq";
     c.edit_weights(damage);
     return c.error();
   };
@@ -398,7 +350,9 @@ TEST_CASE("a Seq2Seq that does not fit together is refused by name") {
 TEST_CASE("a config that contradicts a Seq2Seq checkpoint is refused") {
   const auto broken = [](const std::function<void(Json&)>& damage) {
     Conversion c;
-    c.edit_config(kWhole + "/config.json", damage);
+    c.architecture = "alfred-seq2seq";
+    c.request.config = kWhole + "/config.json";
+    c.edit_config(damage);
     return c.error();
   };
   CHECK(says(broken([](Json& root) { root["vocab_words"]["word"][5] = "an"; }),
@@ -407,9 +361,12 @@ TEST_CASE("a config that contradicts a Seq2Seq checkpoint is refused") {
              "vocab_words.action_low: 14 texts for 15 ids"));
   Conversion large;
   large.edit_weights([](auto&) {});
-  large.edit_config(kWhole + "/config.json", [](Json& root) { root["args"]["pframe"] = 5000; });
+  large.architecture = "alfred-seq2seq";
+  large.request.config = kWhole + "/config.json";
+  large.edit_config([](Json& root) { root["args"]["pframe"] = 5000; });
   CHECK(says(large.error(), "args.pframe: is no size of a mask"));
-  CHECK(says(large.error("speaker-encoder"), "'lstm.weight_ih_l0': is missing"));
+  large.architecture = "speaker-encoder";
+  CHECK(says(large.error(), "'lstm.weight_ih_l0': is missing"));
 }
 
 TEST_CASE("arguments and vocabularies of a training script are read from inert objects") {
