@@ -178,6 +178,15 @@ if(TARGET sentence_embedding)
                ASAN_OPTIONS=detect_leaks=0 PASS_REGULAR_EXPRESSION "3 sentences")
 endif()
 
+set(KINGLET_SEQ2SEQ_MODEL "${scratch}/seq2seq_small.gguf")
+kinglet_add_test(
+  programs.convert_seq2seq
+  COMMAND kinglet-weights convert
+          "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/seq2seq_im_mask/best_seen.legacy.pth" -o
+          "${KINGLET_SEQ2SEQ_MODEL}")
+set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_seq2seq
+                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}seq2seq_model)
+
 # An episode of made-up models: eyes of 512 channels are too slow to be emulated.
 if(TARGET alfred_agent AND TARGET kinglet-bench AND NOT CMAKE_CROSSCOMPILING)
   kinglet_add_test(
