@@ -41,14 +41,16 @@ Usable detect() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_cpu_init();
 #endif
-#if defined(KINGLET_HAVE_AVX512)
+#if defined(KINGLET_HAVE_AVX512) || defined(KINGLET_HAVE_AVX512_VNNI)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma")) {
 #if defined(KINGLET_HAVE_AVX512_VNNI)
     if (__builtin_cpu_supports("avx512vnni")) u.add(table<isa::avx512_vnni>());
 #endif
+#if defined(KINGLET_HAVE_AVX512)
     u.add(table<isa::avx512>());
+#endif
   }
 #endif
 #if defined(KINGLET_HAVE_AVX2)
