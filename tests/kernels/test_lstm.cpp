@@ -89,6 +89,7 @@ struct PackedS8 {
         scale(static_cast<std::size_t>(n), 1.0f / 254),
         sums(scale.size()),
         negatives(scale.size()) {
+    if (k == 0) return;
     std::vector<std::int8_t> q(w.size());
     std::transform(w.begin(), w.end(), q.begin(),
                    [](float v) { return static_cast<std::int8_t>(std::lround(v * 254.0f)); });
