@@ -124,11 +124,16 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
     COMMAND kinglet-bench accuracy "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors" --recorded
             "${small}/metrics.json" --within 2 --batch 4)
   kinglet_needs_small_model(programs.accuracy_small)
-  kinglet_add_test(
-    programs.bench_accuracy
-    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_accuracy.sh" $<TARGET_FILE:kinglet-bench>
-            $<TARGET_FILE:kinglet-weights> "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors"
-            "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/bench_accuracy")
+  if(KINGLET_SANITIZE)  # minutes; accuracy_small runs the same code
+    kinglet_add_test(programs.bench_accuracy COMMAND "${CMAKE_COMMAND}" -E echo
+                     "skipped: variants of a model by accuracy, under sanitizers")
+  else()
+    kinglet_add_test(
+      programs.bench_accuracy
+      COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_accuracy.sh" $<TARGET_FILE:kinglet-bench>
+              $<TARGET_FILE:kinglet-weights> "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors"
+              "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/bench_accuracy")
+  endif()
   kinglet_needs_small_model(programs.bench_accuracy)
   kinglet_add_test(
     programs.bench_seq2seq
@@ -187,8 +192,9 @@ kinglet_add_test(
 set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_seq2seq
                      PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}seq2seq_model)
 
-# An episode of made-up models: eyes of 512 channels are too slow to be emulated.
-if(TARGET alfred_agent AND TARGET kinglet-bench AND NOT CMAKE_CROSSCOMPILING)
+# An episode of made-up models: eyes of 512 channels are too slow to be emulated or sanitized.
+if(TARGET alfred_agent AND TARGET kinglet-bench AND NOT CMAKE_CROSSCOMPILING
+   AND NOT KINGLET_SANITIZE)
   kinglet_add_test(
     examples.alfred_agent
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/alfred_agent.sh" $<TARGET_FILE:alfred_agent>

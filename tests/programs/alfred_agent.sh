@@ -25,7 +25,9 @@ picture 2.ppm "$(printf '\1\7\33')"
 grep -q '^7 words, ' out || { echo "unknown words are left out"; exit 1; }
 [ "$(grep -cE '^ +[0-2] +[A-Z<][A-Za-z_0-9<>]+ +[0-9.]+ ms ' out)" -ge 1 ] || { echo "no action"; exit 1; }
 ! grep -E '^ +[0-9]+ +(Look|Move|Rotate)[A-Za-z_0-9]+ .*mask' out || { echo "a mask for nothing"; exit 1; }
-[ "$(sed -nE 's/.* ([0-9]+) kB.*/\1/p' out | sort -u | wc -l)" -eq 1 ] || { echo "memory grows"; exit 1; }
+# But for pages of the C library's own: embedded.seq2seq counts those of an agent exactly.
+sed -nE 's/.* ([0-9]+) kB.*/\1/p' out |
+  awk 'NR == 1 { first = $1 } $1 > first + 64 { exit 1 }' || { echo "memory grows"; exit 1; }
 # The peak is the plan.
 grep -qE '^([0-9]+) of \1 bytes of scratch used at most$' out || { echo "not what was planned"; exit 1; }
 echo P6 >bad.ppm
