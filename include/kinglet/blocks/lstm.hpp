@@ -104,7 +104,9 @@ void lstm_layer(B& be, const Lstm& w, const TimeSteps& s, ConstMatrix x, bool ba
   Arena& arena = be.arena();
   ArenaScope scope(arena);
   const int most = s.batch > kGateRows ? s.batch : kGateRows;
-  const Matrix gates = arena.matrix(s.rows < most ? s.rows : most, w.ih.n);
+  // Rows that are a multiple of 4 KiB apart would share too few sets of the first-level cache.
+  const Matrix gates =
+      arena.matrix(s.rows < most ? s.rows : most, w.ih.n + kPanel).cols_at(0, w.ih.n);
   const bool zeros = state.h.rows == 0;
   const Matrix c = zeros ? arena.matrix(s.batch, w.units) : state.c;
   if (zeros) be.zero(c);

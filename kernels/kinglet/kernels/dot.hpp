@@ -2,7 +2,8 @@
 // Dot<Isa>: the int8 step of a register tile, a handful of intrinsics an ISA. An accumulator sums,
 // for `rows` rows of a and `lanes` columns of W, the products over `depth` groups of `group` = 4 k.
 //
-//   weights   the panel bytes of `lanes` columns, made ready once for all rows
+//   weights   the panel bytes of `lanes` columns, made ready once for all rows; plain_weights: as
+//             they are
 //   load      bytes of a row (or of two), a copy for every column
 //   dot       acc + w·a, exact: no step saturates for w, q in [−127, 127] (or q in [−128, 127])
 //   keep      makes the compiler hold the sums in a register here
@@ -24,7 +25,7 @@ template <class Isa>
 struct Dot {
   static constexpr int lanes = 1, rows = 1, depth = 1, group = 4, accumulators = 16;
   static constexpr int offset = 0;
-  static constexpr bool needs_negative_sums = false;
+  static constexpr bool needs_negative_sums = false, plain_weights = false;
 
   using Element = std::int8_t;
   using Sums = std::int32_t;
@@ -62,7 +63,7 @@ struct Maddubs {
   using Register = typename R::Register;
   static constexpr int lanes = sizeof(Register) / 4, rows = 1, depth = 1, group = 4;
   static constexpr int offset = 0;
-  static constexpr bool needs_negative_sums = true;
+  static constexpr bool needs_negative_sums = true, plain_weights = false;
 
   using Element = std::int8_t;
   using Sums = Register;
@@ -169,7 +170,7 @@ template <>
 struct Dot<isa::avx512_vnni> {
   static constexpr int lanes = 16, rows = 1, depth = 1, group = 4, accumulators = 24;
   static constexpr int offset = 128;
-  static constexpr bool needs_negative_sums = false;
+  static constexpr bool needs_negative_sums = false, plain_weights = true;
 
   using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
@@ -206,7 +207,7 @@ template <>
 struct Dot<isa::neon64> {
   static constexpr int lanes = 4, rows = 1, depth = 2, group = 4, accumulators = 8;
   static constexpr int offset = 0;
-  static constexpr bool needs_negative_sums = false;
+  static constexpr bool needs_negative_sums = false, plain_weights = false;
 
   using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
@@ -249,7 +250,7 @@ template <>
 struct Dot<isa::neon64_dot> {
   static constexpr int lanes = 4, rows = 1, depth = 2, group = 4, accumulators = 20;
   static constexpr int offset = 0;
-  static constexpr bool needs_negative_sums = false;
+  static constexpr bool needs_negative_sums = false, plain_weights = false;
 
   using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;
@@ -280,7 +281,7 @@ template <>
 struct Dot<isa::neon64_i8mm> {
   static constexpr int lanes = 4, rows = 2, depth = 2, group = 4, accumulators = 12;
   static constexpr int offset = 0;
-  static constexpr bool needs_negative_sums = false;
+  static constexpr bool needs_negative_sums = false, plain_weights = false;
 
   using Element = std::int8_t;
   using Lanes = detail::Vectors<lanes>::Bits;

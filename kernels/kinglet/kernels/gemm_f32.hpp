@@ -147,6 +147,7 @@ struct Multiply {
   using Weights = V;
   using Row = V;
   static constexpr int lanes = V::size, rows = 1, depth = 1, group = 1;
+  static constexpr bool plain_weights = V::size > 1;
 
   static KINGLET_INLINE Sums zero() noexcept { return 0.0f; }
   static KINGLET_INLINE Weights weights(const float* panel) noexcept { return V::load(panel); }

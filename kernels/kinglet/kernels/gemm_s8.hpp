@@ -81,7 +81,6 @@ KINGLET_NOINLINE void tile_s8(int groups, A a, const std::int8_t* panels, const 
   using V = Floats<Isa>;
   using I = Integers<Isa>;
   static_assert(D::lanes == V::size);
-  out.fetch<Rows, Across * D::lanes>();
   typename D::Sums acc[(Rows + D::rows - 1) / D::rows][Across];
   // Inlined at once, as in tile_f32.
   const auto fetch = [&](const std::int8_t*) __attribute__((always_inline)) {

@@ -101,6 +101,8 @@ KINGLET_INLINE void sum_products(int steps, A a, const typename D::Element* pane
   static_assert(Height == (Rows + D::rows - 1) / D::rows);
   constexpr int kVectors = kPanel / D::lanes;
   constexpr int kStep = kPanel * D::group;
+  // What is only loaded, g++ may load again for every row: with -march=native it does.
+  constexpr bool kHold = Height > 1 && D::plain_weights;
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(steps) * kStep;
   KINGLET_UNROLL
   for (int r = 0; r < Height; ++r) {
@@ -126,14 +128,18 @@ KINGLET_INLINE void sum_products(int steps, A a, const typename D::Element* pane
         for (int r = 0; r < Height; ++r) x[r] = row(r);
         KINGLET_UNROLL
         for (int j = 0; j < Across; ++j) {
-          const auto w = weights(j);
+          auto w = weights(j);
+          if constexpr (kHold) D::keep(w);
           KINGLET_UNROLL
           for (int r = 0; r < Height; ++r) acc[r][j] = D::dot(acc[r][j], w, x[r]);
         }
       } else {
         typename D::Weights w[Across];
         KINGLET_UNROLL
-        for (int j = 0; j < Across; ++j) w[j] = weights(j);
+        for (int j = 0; j < Across; ++j) {
+          w[j] = weights(j);
+          if constexpr (kHold) D::keep(w[j]);
+        }
         KINGLET_UNROLL
         for (int r = 0; r < Height; ++r) {
           const auto x = row(r);
