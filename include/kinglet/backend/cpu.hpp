@@ -269,12 +269,18 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   void lstm_row(const Lstm& w, const ConstMatrix& x, const float* start, const ConstMatrix& h,
                 const Matrix& c, const Matrix& y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
-    if (!w.hh.int8()) {
-      return split_units(w.units, [&](int first, int last) {
-        kernels_.lstm_step_f32(first, last, x.cols, x.data, w.ih.weight, w.hh.k, h.data,
-                               w.hh.weight, start, c.data, y.data, backwards);
-      });
-    }
+    if (w.hh.int8()) return lstm_row_s8(w, x, start, h, c, y, backwards);
+    split_units(w.units, [&](int first, int last) {
+      kernels_.lstm_step_f32(first, last, x.cols, x.data, w.ih.weight, w.hh.k, h.data, w.hh.weight,
+                             start, c.data, y.data, backwards);
+    });
+  }
+
+  /// Apart, as all that is not a small step in fp32: what a step of a few units does beside its
+  /// arithmetic keeps the next step's from beginning early.
+  KINGLET_NOINLINE void lstm_row_s8(const Lstm& w, const ConstMatrix& x, const float* start,
+                                    const ConstMatrix& h, const Matrix& c, const Matrix& y,
+                                    bool backwards) noexcept {
     ArenaScope scope(arena_);
     const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);
     split_units(w.units, [&](int first, int last) {
@@ -292,8 +298,8 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   }
 
   /// Several rows, some units at a time: their gates stay near. x or gates is empty.
-  void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, ConstMatrix h, Matrix c, Matrix y,
-                 bool backwards) noexcept {
+  KINGLET_NOINLINE void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, ConstMatrix h,
+                                  Matrix c, Matrix y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
     ArenaScope scope(arena_);
     const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);

@@ -1,6 +1,8 @@
 #pragma once
 // Parallel: how the user's threads are lent to the library, which starts none itself.
 
+#include <kinglet/kernels/macros.hpp>
+
 namespace kinglet {
 
 struct Parallel {
@@ -29,12 +31,16 @@ struct Parallel {
   /// f(first, count) for pieces of [0, n) that begin at multiples of `grain`.
   template <class F>
   void split(int n, int grain, F f) const noexcept {
+    if (threads > 1) return share(n, grain, f);
+    if (n > 0) f(0, n);
+  }
+
+ private:
+  /// Apart, with a copy of f: else a single thread, too, puts into memory whatever f refers to.
+  template <class F>
+  KINGLET_NOINLINE void share(int n, int grain, F f) const noexcept {
     const int grains = (n + grain - 1) / grain;
-    const int tasks = threads <= 1 ? 1 : (grains < 2 * threads ? grains : 2 * threads);
-    if (tasks <= 1) {
-      if (n > 0) f(0, n);
-      return;
-    }
+    const int tasks = grains < 2 * threads ? grains : 2 * threads;
     for_each(tasks, [&](int task, int) {
       const int first = static_cast<int>(static_cast<long long>(grains) * task / tasks) * grain;
       const int last =
