@@ -13,7 +13,7 @@ namespace kinglet::tools {
 template <class T>
 struct Told {
   std::optional<T> value;
-  std::string why;  ///< without a value: "not available: <why>"
+  std::string why;  ///< without a value; shown as "not available: <why>"
 };
 
 struct Machine {
@@ -66,6 +66,12 @@ struct OpTime {
   bool int8 = false;
 };
 
+/// A plain loop over the weights that a run must get from memory or caches.
+struct WeightReads {
+  std::uint64_t bytes = 0;
+  double seconds = 0;
+};
+
 struct Energy {
   std::string source, rail;              ///< "INA3221", "VDD_IN"
   double watts = 0, idle_watts = 0;      ///< on average, with and without the model
@@ -83,15 +89,20 @@ struct Point {
   int model = 0;  ///< index
   std::string task, isa;
   int threads = 1, batch = 1;
-  int length = 0;  ///< live positions; 0: does not apply
-  int image = 0;   ///< side in pixels; 0: does not apply
+  int length = 0;          ///< live positions; 0: does not apply
+  int image = 0;           ///< side in pixels; 0: does not apply
+  int steps = 0;           ///< of Seq2Seq; 0: does not apply
+  bool every_row = false;  ///< of the last layer
   Latency latency;
-  double first_output = 0;      ///< of this process
-  std::optional<Latency> cold;  ///< fresh processes up to the first output
+  Told<double> ready, first_output;  ///< of a fresh process: a bound model, the first output
+  std::optional<Latency> cold;       ///< fresh processes up to the first output
   std::uint64_t flops = 0, bytes_moved = 0;
+  std::uint64_t s8_flops = 0;  ///< those of int8 products among the flops
+  std::optional<WeightReads> weight_reads;
   std::uint64_t scratch_planned = 0, scratch_used = 0, state_bytes = 0;
   std::uint64_t peak_planned = 0;  ///< file + scratch + state
-  Told<std::uint64_t> peak_resident, resident_growth;
+  /// Of a fresh process: before it opens the model; at most; from its second run to its last.
+  Told<std::uint64_t> program_resident, peak_resident, resident_growth;
   Told<Frequency> frequency;
   Told<Energy> energy;
   std::vector<OpTime> ops;
@@ -105,6 +116,11 @@ struct Results {
   std::vector<Point> points;
   bool interrupted = false;  ///< points are missing
 };
+
+/// Those measured with the point's instruction set and threads; null when there are none.
+const Limits* limits_of(const Results& results, const Point& point);
+/// What the point's products take at the least, at the peaks of fp32 and int8.
+double floor_seconds(const Point& point, const Limits& limits);
 
 /// Stable keys; they are described in bench/README.md.
 std::string to_json(const Results& results);
