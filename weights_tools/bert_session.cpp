@@ -185,7 +185,7 @@ Plan BertSession::plan(const bert::Input& in, const bert::Trace* trace) const {
   all.seq = in.seq;
   all.lm_each = in.lm_each;
   bert::forward(count, config_, *weights_, all, {}, trace);
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  return plan_of(count);
 }
 
 void BertSession::forward(const bert::Input& in, const bert::Output& out,

@@ -24,7 +24,12 @@ struct Plan {
   std::size_t scratch_bytes;
   std::uint64_t flops;
   std::uint64_t bytes_moved;
+  std::uint64_t s8_flops;  ///< of int8 products, among the flops
 };
+
+inline Plan plan_of(const Count& count) noexcept {
+  return {count.scratch_bytes(), count.flops(), count.bytes_moved(), count.s8_flops()};
+}
 
 /// The plan of one thing that a model can be asked for.
 struct NamedPlan {

@@ -90,7 +90,7 @@ Plan PabeeSession::plan(const pabee::Input& in, const bert::Trace* trace) const 
   all.text.seq = in.text.seq;
   all.patience = in.patience;
   pabee::forward(count, config_, *weights_, all, {}, trace);
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  return plan_of(count);
 }
 
 int PabeeSession::forward(const pabee::Input& in, const pabee::Output& out,

@@ -82,7 +82,7 @@ Plan ResnetSession::plan(int images, int height, int width, unsigned wanted,
   Count count(threads());
   const Image x = resnet::take_input(count.arena(), images, height, width);
   resnet::forward(count, config_, *weights_, {x, wanted}, {}, trace);
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  return plan_of(count);
 }
 
 std::vector<Values> ResnetSession::run_golden(const Checkpoint& golden) {

@@ -7,13 +7,6 @@
 #include "seq2seq_golden.hpp"
 
 namespace kinglet::tools {
-namespace {
-
-Plan plan_of(const Count& count) {
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
-}
-
-}  // namespace
 
 Seq2SeqSession::Seq2SeqSession(const ModelBytes& source, const std::string& isa, int threads)
     : ModelSession(source, isa, threads), weights_(std::make_unique<seq2seq::Weights>()) {

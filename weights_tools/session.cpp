@@ -38,7 +38,7 @@ Plan HitutSession::plan(hitut::Task task, int batch, int live, bool every_row) c
   in.live = live;
   const hitut::Trace everything{};
   hitut::forward(count, config_, *weights_, in, {}, every_row ? &everything : nullptr);
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  return plan_of(count);
 }
 
 void HitutSession::forward(const hitut::Input& in, const hitut::Output& out,

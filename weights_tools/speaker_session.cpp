@@ -124,7 +124,7 @@ Plan SpeakerSession::plan(int batch, int longest, const speaker::Trace* trace) c
   in.batch = batch;
   in.longest = longest;
   speaker::forward(count, config_, *weights_, in, nullptr, nullptr, trace);
-  return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+  return plan_of(count);
 }
 
 void SpeakerSession::forward(const speaker::Input& in, float* embedding,

@@ -20,6 +20,8 @@ class Count {
   /// Multiplications and additions of matrix products; one multiply-add is 2. Norms, activations and sums of rows
   /// are not counted, as in the tables of the papers.
   std::uint64_t flops() const noexcept { return flops_; }
+  /// Those among them that are done in int8.
+  std::uint64_t s8_flops() const noexcept { return s8_flops_; }
 
   /// Bytes of weights and activations read and written, each operand once an op.
   std::uint64_t bytes_moved() const noexcept { return bytes_; }
@@ -56,14 +58,14 @@ class Count {
     ArenaScope scope(arena_);
     take_attention_scratch(arena_, threads_, heads, y.cols / heads, queries, keys,
                            probs != nullptr);
-    count_attention(queries, keys, y.cols);
+    count_attention(queries, keys, y.cols, false);
   }
 
   void attention_s8(ConstMatrix, ConstMatrix, ConstMatrix, const Ragged& queries,
                     const Ragged& keys, int heads, float, Matrix y) noexcept {
     ArenaScope scope(arena_);
     take_attention_scratch_s8(arena_, threads_, y.cols / heads, keys);
-    count_attention(queries, keys, y.cols);
+    count_attention(queries, keys, y.cols, true);
   }
 
   void conv(const Conv& w, const Image& x, const Image& y, Activation = Activation::none,
@@ -71,7 +73,7 @@ class Count {
     if (w.linear(x, y, residual)) return linear(w.w, x.rows(), y.rows());
     ArenaScope scope(arena_);
     if (w.w.int8()) take_quantized(arena_, x);
-    flops_ += 2 * size(y.pixels(), y.channels) * static_cast<std::uint64_t>(w.w.k);
+    add_flops(2 * size(y.pixels(), y.channels) * static_cast<std::uint64_t>(w.w.k), w.w.int8());
     const std::uint64_t weights = size(w.groups * panels_of(y.channels / w.groups) * kPanel, w.w.k);
     bytes_ += w.w.int8() ? weights : weights * sizeof(float);
     move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels) +
@@ -80,7 +82,7 @@ class Count {
 
   void depthwise(const Depthwise& w, const Image& x, const Image& y,
                  Activation = Activation::none) noexcept {
-    flops_ += 2 * size(y.pixels(), y.channels) * size(w.kernel, w.kernel);
+    add_flops(2 * size(y.pixels(), y.channels) * size(w.kernel, w.kernel), false);
     move(size(x.pixels(), x.channels) + size(y.pixels(), y.channels) +
          size(w.kernel * w.kernel, w.channels));
   }
@@ -119,7 +121,7 @@ class Count {
   void attend(ConstMatrix q, const PackedKeys& keys, float, Matrix y) noexcept {
     ArenaScope scope(arena_);
     arena_.take<float>(static_cast<std::size_t>(threads_) * kernels::attend_scratch_f32(keys.n));
-    count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols);
+    count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols, false);
   }
 
   void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,
@@ -169,18 +171,22 @@ class Count {
     return static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b);
   }
   void move(std::uint64_t floats) noexcept { bytes_ += floats * sizeof(float); }
+  void add_flops(std::uint64_t flops, bool int8) noexcept {
+    flops_ += flops;
+    if (int8) s8_flops_ += flops;
+  }
 
   void multiply(const Linear& w, ConstMatrix x, Matrix y, ConstMatrix residual) noexcept {
-    flops_ += 2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k);
+    add_flops(2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k), w.int8());
     const std::uint64_t weights = size(panels_of(w.n) * kPanel, w.k);
     bytes_ += w.int8() ? weights : weights * sizeof(float);
     move(size(x.rows, x.cols) + size(y.rows, y.cols) + size(residual.rows, residual.cols));
   }
 
-  void count_attention(const Ragged& queries, const Ragged& keys, int width) noexcept {
+  void count_attention(const Ragged& queries, const Ragged& keys, int width, bool int8) noexcept {
     for (int s = 0; s < queries.count; ++s) {
       const int m = queries.length_of(s), n = keys.length_of(s);
-      flops_ += 4 * size(m, n) * static_cast<std::uint64_t>(width);
+      add_flops(4 * size(m, n) * static_cast<std::uint64_t>(width), int8);
       move(2 * size(m + n, width));
     }
   }
@@ -188,6 +194,7 @@ class Count {
   int threads_;
   Arena arena_;
   std::uint64_t flops_ = 0;
+  std::uint64_t s8_flops_ = 0;
   std::uint64_t bytes_ = 0;
 };
 
