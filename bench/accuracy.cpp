@@ -11,11 +11,11 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <typeinfo>
 
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "file_error.hpp"
+#include "results/text_table.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -48,12 +48,12 @@ struct Variant {
   double ms_per_example() const { return seconds * 1e3 / examples; }
 };
 
-Variant open_variant(const std::string& path, const Checkpoint& set, const Options& options) {
+/// first: the evaluation of the first model; null for that itself.
+Variant open_variant(const std::string& path, const Checkpoint& set, const Options& options,
+                     const Evaluation* first) {
   Variant variant;
   variant.session = open_model(path, options.isa, options.threads);
-  variant.evaluation = evaluate_labels(*variant.session, set, options.batch);
-  if (variant.evaluation == nullptr) variant.evaluation = evaluate_episodes(*variant.session, set);
-  if (variant.evaluation == nullptr) variant.evaluation = evaluate_outputs(*variant.session, set);
+  variant.evaluation = evaluate(*variant.session, set, options.batch, first);
   for (const NamedPlan& named : variant.session->plans(options.batch, 0, false)) {
     variant.scratch_bytes = std::max(variant.scratch_bytes, named.plan.scratch_bytes);
   }
@@ -124,30 +124,6 @@ double recorded_share(const Json& recorded, const Score& score) {
 
 double points(double value, double of_reference) { return 100 * (value - of_reference); }
 
-std::string text_of(const char* format, double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
-std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
-
-/// The first column to the left, the others to the right.
-void print_table(const std::vector<std::vector<std::string>>& lines) {
-  std::vector<std::size_t> widths;
-  for (const auto& line : lines) {
-    widths.resize(std::max(widths.size(), line.size()));
-    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], line[c].size());
-  }
-  for (const auto& line : lines) {
-    for (std::size_t c = 0; c < line.size(); ++c) {
-      const int width = static_cast<int>(widths[c]);
-      std::printf("  %*s", c == 0 ? -width : width, line[c].c_str());
-    }
-    std::printf("\n");
-  }
-}
-
 void print_variants(const std::vector<Variant>& variants, const Json& recorded) {
   const std::vector<Score>& reference = variants[0].scores;
   std::vector<std::vector<std::string>> lines = {
@@ -178,7 +154,7 @@ void print_variants(const std::vector<Variant>& variants, const Json& recorded) 
       lines.back().push_back(share < 0 ? "" : text_of("%.4f", share));
     }
   }
-  print_table(lines);
+  std::printf("%s", text_table(lines).c_str());
   std::printf("\n  RAM: file and scratch; ms: an example%s\n",
               variants.size() > 1 ? "; changes in points, of the first model" : "");
   for (const Variant& variant : variants) {
@@ -292,10 +268,8 @@ void run(const Options& options) {
   const Checkpoint set = read_checkpoint(path);
   std::vector<Variant> variants;
   for (std::size_t i = 0; i + 1 < options.files.size(); ++i) {
-    variants.push_back(open_variant(options.files[i], set, options));
-    const Evaluation &mine = *variants[i].evaluation, &first = *variants[0].evaluation;
-    if (typeid(mine) != typeid(first))
-      throw FileError(options.files[i], path, "is judged otherwise than for the first model");
+    const Evaluation* const first = variants.empty() ? nullptr : variants[0].evaluation.get();
+    variants.push_back(open_variant(options.files[i], set, options, first));
   }
   run_in_turns(variants, variants[0].evaluation->steps());
   for (Variant& variant : variants) {

@@ -52,4 +52,9 @@ std::unique_ptr<Evaluation> evaluate_episodes(ModelSession& session, const Check
 /// and by nearest neighbours among the rows, logits by their largest.
 std::unique_ptr<Evaluation> evaluate_outputs(ModelSession& session, const Checkpoint& set);
 
+/// The one of these that fits the model and the set. Throws FileError unless it is of the kind of `first`, the
+/// evaluation of the first model, which is null for that itself.
+std::unique_ptr<Evaluation> evaluate(ModelSession& session, const Checkpoint& set, int batch,
+                                     const Evaluation* first);
+
 }  // namespace kinglet::tools

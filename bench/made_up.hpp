@@ -1,5 +1,5 @@
 #pragma once
-// Inputs for workloads, and a hash over what came out.
+// Inputs for workloads, their size, and a hash over what came out.
 
 #include <cstdint>
 #include <cstring>
@@ -28,6 +28,11 @@ class Random {
  private:
   std::uint32_t state_ = 1;
 };
+
+template <class... T>
+std::size_t bytes_of(const std::vector<T>&... all) {
+  return (... + (all.size() * sizeof(T)));
+}
 
 /// FNV-1a.
 class Hash {

@@ -1,196 +1,280 @@
-// kinglet-bench model: latency of a whole model beside the arithmetic floor of this core.
+// kinglet-bench model: how long models take on this machine, what they need, and how near that is to
+// what the machine can do; over a grid, several models side by side.
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "commands.hpp"
-#include "peak.hpp"
+#include "evaluation.hpp"
+#include "measure/frequency.hpp"
+#include "measure/fresh.hpp"
+#include "measure/grid.hpp"
+#include "measure/interrupt.hpp"
+#include "measure/limits.hpp"
+#include "measure/machine.hpp"
+#include "measure/model_info.hpp"
+#include "measure/progress.hpp"
+#include "measure/runner.hpp"
+#include "measure/statistics.hpp"
+#include "results/results.hpp"
 #include "workload.hpp"
 
 namespace kinglet::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
 struct Options {
-  std::string file;
+  std::vector<std::string> files;
+  GridOptions grid;
   WorkloadOptions work;
-  std::string isa;
-  int threads = 1;
-  double seconds = 3;
-  bool json = false;
+  RunOptions run;
+  int cold = 0;
+  bool no_limits = false;
+  std::string accuracy_set, label, sysfs;
+  bool json = false, csv = false;
+  double fresh = -1;  ///< this is the fresh process that another one started
+
+  WorkloadOptions work_at(const Place& place) const {
+    WorkloadOptions at = work;
+    at.batch = place.batch;
+    at.size = place.size;
+    return at;
+  }
 };
 
-double median(std::vector<double> x) {
-  std::sort(x.begin(), x.end());
-  return x[x.size() / 2];
-}
-
-/// Seconds that a plain loop takes to read the weights.
-double read_all(const std::vector<WeightRead>& reads) {
-  const auto begin = Clock::now();
-  for (const WeightRead& read : reads) {
-    volatile float sink = read_pass(read.data, read.bytes);
-    static_cast<void>(sink);
-  }
-  return seconds_since(begin);
-}
-
-/// The most memory this process has had resident, in bytes; 0 where the system does not tell.
-double peak_rss_bytes() {
-  double kilobytes = 0;
-  if (std::FILE* status = std::fopen("/proc/self/status", "r")) {
-    char line[256];
-    while (std::fgets(line, sizeof line, status) != nullptr) {
-      if (std::strncmp(line, "VmHWM:", 6) == 0) kilobytes = std::atof(line + 6);
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {
+    results_.machine = describe_machine("", options.label);
+    std::vector<bool> images;
+    for (const std::string& file : options.files) {
+      const auto session = open_model(file, options.grid.isas[0]);
+      results_.models.push_back(describe_model(*session));
+      images.push_back(reads_images(*session));
+      check_sizes(*session, images.back());
     }
-    std::fclose(status);
+    const auto nobody = [&](bool kind) {
+      return std::find(images.begin(), images.end(), kind) == images.end();
+    };
+    if (!options.grid.lengths.empty() && nobody(false))
+      throw std::runtime_error("--seq: no model here reads sequences");
+    if (!options.grid.images.empty() && nobody(true))
+      throw std::runtime_error("--image: no model here reads images");
+    for (const std::string& isa : options.grid.isas) kernels_named(isa);
+    places_ = places_of(options.grid, images);
   }
-  return kilobytes * 1024;
-}
+
+  Results run() {
+    const int judged = options_.accuracy_set.empty() ? 0 : static_cast<int>(options_.files.size());
+    Progress progress(static_cast<int>(places_.size()) + judged);
+    for (const Place& place : places_) {
+      if (interrupted()) break;
+      progress.begin(text_of(place));
+      measure(place, progress);
+    }
+    for (const auto& probe : probes_) results_.limits.push_back(probe->limits());
+    if (judged > 0) judge(progress);
+    results_.interrupted = interrupted();
+    return std::move(results_);
+  }
+
+ private:
+  /// Before hours are spent: every size that this model is to have.
+  void check_sizes(ModelSession& session, bool images) const {
+    std::vector<int> sizes = images ? options_.grid.images : options_.grid.lengths;
+    if (sizes.empty()) sizes = {0};
+    for (const int size : sizes) make_workload(session, options_.work_at({"", 1, 1, size, {}}));
+  }
+
+  std::string text_of(const Place& place) const {
+    std::string names;
+    for (const int m : place.models) {
+      names += (names.empty() ? "" : ", ") + results_.models[static_cast<std::size_t>(m)].name;
+    }
+    return names + ": " + place.text();
+  }
+
+  /// The one that has measured this before goes on.
+  LimitsProbe* probe(const ModelSession& session) {
+    if (options_.no_limits) return nullptr;
+    for (const auto& known : probes_) {
+      if (known->isa() == session.isa() && known->threads() == session.threads())
+        return known.get();
+    }
+    if (!far_memory_) far_memory_ = std::make_unique<FarMemory>("");
+    probes_.push_back(
+        std::make_unique<LimitsProbe>(session.isa(), session.threads(), *far_memory_));
+    return probes_.back().get();
+  }
+
+  void measure(const Place& place, Progress& progress) {
+    std::vector<Contender> contenders;
+    for (const int m : place.models) {
+      Contender& c = contenders.emplace_back();
+      c.model = m;
+      c.session = open_model(options_.files[static_cast<std::size_t>(m)], place.isa, place.threads);
+      c.workload = make_workload(*c.session, options_.work_at(place));
+    }
+    FrequencyWatch frequency(options_.sysfs);
+    time_in_turns(contenders, options_.run, probe(*contenders[0].session), progress,
+                  [&] { frequency.sample(); });
+    const Told<Frequency> clock = frequency.told();
+    for (const Contender& c : contenders) {
+      if (c.times.empty()) continue;
+      Point& p = results_.points.emplace_back(point_of(c));
+      p.batch = place.batch;
+      p.every_row = options_.work.every_row;
+      p.frequency = clock;
+      p.energy.why = "nothing reads it yet";
+      measure_fresh(place, p);
+    }
+  }
+
+  /// What only a process of its own can tell.
+  void measure_fresh(const Place& place, Point& p) const {
+    constexpr double kMostSeconds = 0.5;
+    const std::string seconds = std::to_string(
+        std::min(kMostSeconds, options_.run.runs > 0 ? 1 : options_.run.seconds / 4));
+    Told<FreshRun> fresh{{}, "interrupted"};
+    if (!interrupted()) fresh = run_fresh(fresh_arguments(place, p, seconds));
+    const auto tell = [&](auto& figure, auto member) {
+      if (fresh.value) {
+        figure = (*fresh.value).*member;
+      } else {
+        figure.why = fresh.why;
+      }
+    };
+    tell(p.program_resident, &FreshRun::program_resident);
+    tell(p.peak_resident, &FreshRun::peak_resident);
+    tell(p.resident_growth, &FreshRun::resident_growth);
+    p.ready.why = p.first_output.why = fresh.why;
+    if (!fresh.value) return;
+    p.ready.value = fresh.value->ready;
+    p.first_output.value = fresh.value->first_output;
+    std::vector<double> starts;
+    for (int i = 0; i < options_.cold && !interrupted(); ++i) {
+      const Told<FreshRun> cold = run_fresh(fresh_arguments(place, p, "0"));
+      if (cold.value) starts.push_back(cold.value->first_output);
+    }
+    if (!starts.empty()) p.cold = latency_of(starts);
+  }
+
+  std::vector<std::string> fresh_arguments(const Place& place, const Point& p,
+                                           const std::string& seconds) const {
+    std::vector<std::string> all = {"model",
+                                    options_.files[static_cast<std::size_t>(p.model)],
+                                    "--fresh=" + seconds,
+                                    "--isa=" + p.isa,
+                                    "--threads=" + std::to_string(p.threads),
+                                    "--batch=" + std::to_string(place.batch),
+                                    "--steps=" + std::to_string(options_.work.steps)};
+    if (place.size > 0)
+      all.push_back((p.image > 0 ? "--image=" : "--seq=") + std::to_string(place.size));
+    if (!options_.work.task.empty()) all.push_back("--task=" + options_.work.task);
+    if (options_.work.every_row) all.push_back("--all-rows");
+    return all;
+  }
+
+  /// The first model is the reference, where the set has none.
+  void judge(Progress& progress) {
+    const Checkpoint set = read_checkpoint(options_.accuracy_set);
+    std::vector<std::unique_ptr<ModelSession>> sessions;
+    std::vector<std::unique_ptr<Evaluation>> evaluations;
+    for (std::size_t m = 0; m < options_.files.size() && !interrupted(); ++m) {
+      progress.begin(results_.models[m].name + ": accuracy");
+      sessions.push_back(open_model(options_.files[m], options_.grid.isas[0]));
+      const Evaluation* const first = m == 0 ? nullptr : evaluations[0].get();
+      evaluations.push_back(evaluate(*sessions[m], set, 1, first));
+      Evaluation& mine = *evaluations[m];
+      for (int step = 0; step < mine.steps() && !interrupted(); ++step) {
+        mine.prepare(step);
+        mine.run(step);
+        progress.show(static_cast<double>(step) / mine.steps(), 0);
+      }
+      if (interrupted()) return;
+      for (const Score& s : mine.scores(*evaluations[0])) {
+        results_.models[m].accuracy.push_back({s.group, s.name, s.value, s.right, s.asked});
+      }
+    }
+  }
+
+  const Options& options_;
+  Results results_;
+  std::vector<Place> places_;
+  std::unique_ptr<FarMemory> far_memory_;
+  std::vector<std::unique_ptr<LimitsProbe>> probes_;
+};
 
 void run(const Options& options) {
-  const auto start = Clock::now();
-  const auto session = open_model(options.file, options.isa, options.threads);
-  const auto workload = make_workload(*session, options.work);
+  if (options.fresh >= 0) {
+    const GridOptions& grid = options.grid;
+    WorkloadOptions work = options.work;
+    work.batch = grid.batches[0];
+    for (const auto* sizes : {&grid.lengths, &grid.images}) {
+      if (!sizes->empty()) work.size = (*sizes)[0];
+    }
+    return report_fresh_run(options.files[0], grid.isas[0], grid.threads[0], work, options.fresh);
+  }
+  catch_interrupts();
+  const Results results = Bench(options).run();
+  const auto form = options.json ? to_json : options.csv ? to_csv : to_table;
+  std::printf("%s", form(results).c_str());
+  if (results.interrupted) throw CLI::RuntimeError(1);
+}
 
-  const double ready = seconds_since(start);
-  workload->run();
-  const double first = seconds_since(start);
-  const double rss = peak_rss_bytes();
-
-  // The peak is measured between the runs: both then see the same clock and the same neighbours. So
-  // is the reading of weights, by one thread.
-  std::vector<double> times, peaks, read_times;
-  const std::vector<WeightRead> reads = workload->reads();
-  const auto begin = Clock::now();
-  for (int i = 0; i < 5 || (seconds_since(begin) < options.seconds && i < 100000); ++i) {
-    const auto at = Clock::now();
-    workload->run();
-    times.push_back(seconds_since(at));
-    if (i % 4 != 0) continue;
-    peaks.push_back(measure_peak_gflops(session->isa(), 2));
-    if (!reads.empty()) read_times.push_back(read_all(reads));
-  }
-  std::sort(times.begin(), times.end());
-  double mean = 0, variance = 0;
-  for (const double t : times) mean += t / static_cast<double>(times.size());
-  for (const double t : times)
-    variance += (t - mean) * (t - mean) / static_cast<double>(times.size());
-  const double middle = times[times.size() / 2];
-  const double peak = median(peaks) * options.threads;
-  const Plan plan = workload->plan();
-  const double gflop = static_cast<double>(plan.flops) * 1e-9;
-  const double floor = gflop / peak;
-  char logits_text[20];
-  std::snprintf(logits_text, sizeof logits_text, "%016llx",
-                static_cast<unsigned long long>(workload->hash()));
-
-  Json json;
-  json["model"] = options.file;
-  json["isa"] = session->isa();
-  json["threads"] = options.threads;
-  json["task"] = workload->task();
-  json["batch"] = options.work.batch;
-  json["positions"] = workload->positions();
-  json["every_row"] = options.work.every_row;
-  json["runs"] = times.size();
-  json["latency_ms"] = {{"median", middle * 1e3},
-                        {"mean", mean * 1e3},
-                        {"std", std::sqrt(variance) * 1e3},
-                        {"min", times.front() * 1e3},
-                        {"max", times.back() * 1e3}};
-  json["gflop"] = gflop;
-  json["peak_gflops"] = peak;
-  json["floor_ms"] = floor * 1e3;
-  json["share_of_peak"] = floor / middle;
-  json["times_floor"] = middle / floor;
-  double read_bytes = 0;
-  for (const WeightRead& read : reads) read_bytes += static_cast<double>(read.bytes);
-  const double read_time = reads.empty() ? 0 : median(read_times);
-  if (!reads.empty()) {
-    json["read_bytes"] = read_bytes;
-    json["read_ms"] = read_time * 1e3;
-    json["share_of_reads"] = read_time / middle;
-  }
-  json["start_ms"] = {{"ready", ready * 1e3}, {"first_output", first * 1e3}};
-  json["file_bytes"] = session->file_bytes();
-  json["scratch_bytes"] = plan.scratch_bytes;
-  json["held_bytes"] = workload->held_bytes();
-  json["scratch_used_bytes"] = session->used_bytes();
-  json["peak_rss_bytes"] = rss;
-  json["logits_hash"] = logits_text;
-  if (options.json) {
-    std::printf("%s\n", json.dump(2).c_str());
-    return;
-  }
-  std::printf("%s  (%s, %d thread%s)\n", options.file.c_str(), session->isa(), options.threads,
-              options.threads == 1 ? "" : "s");
-  std::printf("  %s, batch %d, %d live positions%s\n\n", workload->task().c_str(),
-              options.work.batch, workload->positions(),
-              options.work.every_row ? ", every row computed" : "");
-  std::printf("  latency      %.3f ms median, %.3f ± %.3f mean, %.3f min, %.3f max of %zu runs\n",
-              middle * 1e3, mean * 1e3, std::sqrt(variance) * 1e3, times.front() * 1e3,
-              times.back() * 1e3, times.size());
-  std::printf("  work         %.4f GFLOP, %.1f GFLOP/s\n", gflop, gflop / middle);
-  std::printf("  FMA peak     %.1f GFLOP/s, measured between the runs\n", peak);
-  std::printf("  floor        %.3f ms; the run takes %.3f × that, %.1f %% of the peak\n",
-              floor * 1e3, middle / floor, 100 * floor / middle);
-  if (!reads.empty()) {
-    std::printf(
-        "  weights      %.1f MB read, %.1f GB/s; a plain loop takes %.3f ms, %.1f %% of the run\n",
-        read_bytes * 1e-6, read_bytes * 1e-9 / middle, read_time * 1e3, 100 * read_time / middle);
-  }
-  std::printf("  start        %.1f ms to a bound model, %.1f ms to the first output\n", ready * 1e3,
-              first * 1e3);
-  std::printf("  memory       file %.1f MB, scratch %.2f MB planned and %.2f used, state %.2f MB\n",
-              static_cast<double>(session->file_bytes()) * 1e-6,
-              static_cast<double>(plan.scratch_bytes) * 1e-6,
-              static_cast<double>(session->used_bytes()) * 1e-6,
-              static_cast<double>(workload->held_bytes()) * 1e-6);
-  std::printf("  peak RSS     %.1f MB after the first output\n", rss * 1e-6);
-  std::printf("  logits       %s\n", logits_text);
+/// A list with commas, so that the files may stand behind it.
+template <class T>
+CLI::Option* add_list(CLI::App& command, const std::string& name, std::vector<T>& values,
+                      const std::string& text) {
+  return command.add_option(name, values, text)->delimiter(',')->allow_extra_args(false);
 }
 
 }  // namespace
 
 void add_model(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto o = std::make_shared<Options>();
   CLI::App* command =
-      app.add_subcommand("model", "Latency, memory and share of this machine's peak");
-  command->add_option("file", options->file, "Model file (.gguf)")->required();
+      app.add_subcommand("model", "Latency, memory and share of this machine's peak, over a grid");
+  command->add_option("files", o->files, "Model files (.gguf); they take turns")->required();
   command
-      ->add_option("--task", options->work.task,
+      ->add_option("--task", o->work.task,
                    "Of HiTUT: high, low_mani (default) or low_navi; of Seq2Seq: language, core or "
                    "whole (default)")
       ->check(CLI::IsMember({"high", "low_mani", "low_navi", "language", "core", "whole"}));
-  command
-      ->add_option("--seq", options->work.live,
-                   "Positions that are not masked (default: all); words of Seq2Seq (default: 64)")
+  add_list(*command, "--seq", o->grid.lengths,
+           "Positions that are not masked (default: all); words of Seq2Seq (default: 64)")
       ->check(CLI::Range(3, 65536));
-  command->add_option("--steps", options->work.steps, "Of Seq2Seq (default: 50)")
+  add_list(*command, "--image", o->grid.images, "Pixels of an image's side (default: 224)")
+      ->check(CLI::Range(32, 4096));
+  command->add_option("--steps", o->work.steps, "Of Seq2Seq (default: 50)")
       ->check(CLI::Range(1, 4096));
-  command->add_option("--batch", options->work.batch, "Sequences at once")
-      ->check(CLI::Range(1, 1024));
-  command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
-  command->add_option("--isa", options->isa, "Instruction set; default: the best here");
-  command->add_option("--seconds", options->seconds, "Measure for so long")
-      ->check(CLI::Range(0.0, 3600.0));
-  command->add_flag("--all-rows", options->work.every_row,
-                    "Compute every row of the last layer too");
-  command->add_flag("--json", options->json, "Print JSON");
-  command->callback([options] { run(*options); });
+  add_list(*command, "--batch", o->grid.batches, "Inputs at once")->check(CLI::Range(1, 1024));
+  add_list(*command, "--threads", o->grid.threads, "Threads")->check(CLI::Range(1, 256));
+  add_list(*command, "--isa", o->grid.isas, "Instruction sets; default: the best here");
+  command->add_flag("--all-rows", o->work.every_row, "Compute every row of the last layer too");
+  command->add_option("--warmup", o->run.warm_up, "Runs before (default: for 0.2 s)")
+      ->check(CLI::Range(1, 1000000));
+  auto* runs = command->add_option("--runs", o->run.runs, "Time so many runs")
+                   ->check(CLI::Range(1, 10000000));
+  command
+      ->add_option("--seconds", o->run.seconds,
+                   "Time runs for so long at every place of the grid (default: 3)")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->excludes(runs);
+  command
+      ->add_option("--cold", o->cold,
+                   "So many fresh processes, from their start to the first output")
+      ->check(CLI::Range(1, 10000));
+  command->add_flag("--no-limits", o->no_limits,
+                    "Measure nothing between the runs: no peaks, no bandwidth");
+  command->add_option("--accuracy", o->accuracy_set,
+                      "Evaluation set or golden file (.safetensors): accuracies beside the times");
+  command->add_option("--label", o->label, "What reports call this machine");
+  command->add_option("--sysfs", o->sysfs, "Folder that holds another machine's sys/");
+  auto* json = command->add_flag("--json", o->json, "Print JSON");
+  command->add_flag("--csv", o->csv, "Print CSV")->excludes(json);
+  command->add_option("--fresh", o->fresh)->group("");
+  command->callback([o] { run(*o); });
 }
 
 }  // namespace kinglet::tools

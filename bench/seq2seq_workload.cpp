@@ -4,6 +4,7 @@
 
 #include "seq2seq_workload.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -27,7 +28,7 @@ class Seq2SeqWorkload : public Workload {
     masks_ = whole && c.masks;
     Random random;
     in_.batch = batch;
-    in_.longest = options.live > 0 ? options.live : 64;
+    in_.longest = options.size > 0 ? options.size : 64;
     words_ = random.ids(batch, in_.longest, c.words);
     in_.words = words_.data();
     if (!whole || !c.vision) frames_.form = seq2seq::Frames::Form::encoded;
@@ -49,18 +50,21 @@ class Seq2SeqWorkload : public Workload {
     if (!state_memory_) throw std::bad_alloc();
     Arena arena(state_memory_.get(), counted.peak());
     state_ = seq2seq::take_state(arena, c, batch, in_.longest);
-    scratch_bytes_ = plan().scratch_bytes;
     if (task_ == "core") read_words();
+    scratch_bytes_ = plan().scratch_bytes;
   }
 
   std::string task() const override { return task_; }
-  int positions() const override { return in_.longest; }
+  int length() const override { return in_.longest; }
+  int steps() const override { return steps_; }
 
   Plan plan() const override {
     Count count(session_.threads());
     seq2seq::State state = no_state();
     play(count, state, nullptr, {});
-    return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+    Plan plan = plan_of(count);
+    plan.scratch_bytes = std::max(plan.scratch_bytes, words_scratch_bytes_);
+    return plan;
   }
 
   void run() override {
@@ -71,6 +75,9 @@ class Seq2SeqWorkload : public Workload {
   }
 
   std::size_t held_bytes() const override { return held_bytes_; }
+  std::size_t io_bytes() const override {
+    return bytes_of(words_, frame_numbers_, logits_, hidden_, mask_);
+  }
 
   std::uint64_t hash() const override {
     Hash hash;
@@ -124,7 +131,8 @@ class Seq2SeqWorkload : public Workload {
     Count count(session_.threads());
     seq2seq::State nothing = no_state();
     begin(count, nothing);
-    session_.run(count.scratch_bytes(), [&](auto& backend) { begin(backend, state_); });
+    words_scratch_bytes_ = count.scratch_bytes();
+    session_.run(words_scratch_bytes_, [&](auto& backend) { begin(backend, state_); });
   }
 
   /// frames: null while counting.
@@ -171,6 +179,7 @@ class Seq2SeqWorkload : public Workload {
   std::unique_ptr<unsigned char, Free> state_memory_;
   seq2seq::State state_;
   std::size_t held_bytes_ = 0, scratch_bytes_ = 0;
+  std::size_t words_scratch_bytes_ = 0;  ///< of the core, to be given the words' states
 };
 
 }  // namespace

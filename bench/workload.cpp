@@ -1,11 +1,11 @@
 #include "workload.hpp"
 
-#include <algorithm>
 #include <kinglet/models/camera_frame.hpp>
 #include <stdexcept>
 #include <vector>
 
 #include "bert_session.hpp"
+#include "file_error.hpp"
 #include "hitut_samples.hpp"
 #include "made_up.hpp"
 #include "resnet_session.hpp"
@@ -14,6 +14,14 @@
 
 namespace kinglet::tools {
 namespace {
+
+int live_positions(const ModelSession& session, const WorkloadOptions& options) {
+  if (options.size > session.positions()) {
+    throw FileError(session.path(), "--seq " + std::to_string(options.size),
+                    "the model has " + std::to_string(session.positions()) + " positions");
+  }
+  return options.size > 0 ? options.size : session.positions();
+}
 
 class HitutWorkload : public Workload {
  public:
@@ -27,7 +35,7 @@ class HitutWorkload : public Workload {
     Random random;
     in_.task = task_.task;
     in_.batch = batch;
-    in_.live = options.live > 0 ? std::min(options.live, c.seq) : c.seq;
+    in_.live = live_positions(session, options);
     words_ = random.ids(batch, c.language, c.vocab);
     vision_ = random.ids(batch, c.vision, c.actions);
     history_ = random.ids(batch, c.history, c.actions);
@@ -52,11 +60,15 @@ class HitutWorkload : public Workload {
   }
 
   std::string task() const override { return task_.name; }
-  int positions() const override { return in_.live; }
+  int length() const override { return in_.live; }
   Plan plan() const override { return session_.plan(in_.task, in_.batch, in_.live, every_row_); }
   void run() override {
     const hitut::Trace everything{};
     session_.forward(in_, logits_.at(0), every_row_ ? &everything : nullptr);
+  }
+  std::size_t io_bytes() const override {
+    return bytes_of(words_, vision_, history_, type_position_, arg_position_, posture_, past_,
+                    features_, past_features_, logits_.type, logits_.arg, logits_.mask);
   }
   std::uint64_t hash() const override {
     Hash hash;
@@ -92,7 +104,7 @@ class BertWorkload : public Workload {
     Random random;
     in_.wanted = bert::kEmbedding;
     in_.batch = options.batch;
-    in_.seq = options.live > 0 ? std::min(options.live, session.positions()) : session.positions();
+    in_.seq = live_positions(session, options);
     ids_ = random.ids(in_.batch, in_.seq, c.vocab);
     // RoBERTa does not number padding.
     for (auto& id : ids_) id = id == c.padding_id ? c.padding_id + 1 : id;
@@ -101,7 +113,7 @@ class BertWorkload : public Workload {
   }
 
   std::string task() const override { return "embedding"; }
-  int positions() const override { return in_.seq; }
+  int length() const override { return in_.seq; }
   Plan plan() const override {
     const bert::Trace everything{};
     return session_.plan(in_, every_row_ ? &everything : nullptr);
@@ -112,6 +124,7 @@ class BertWorkload : public Workload {
     const bert::Trace everything{};
     session_.forward(in_, out, every_row_ ? &everything : nullptr);
   }
+  std::size_t io_bytes() const override { return bytes_of(ids_, embedding_); }
   std::uint64_t hash() const override {
     Hash hash;
     hash.add(embedding_);
@@ -130,7 +143,7 @@ class BertWorkload : public Workload {
 class ResnetWorkload : public Workload {
  public:
   ResnetWorkload(ResnetSession& session, const WorkloadOptions& options)
-      : session_(session), batch_(options.batch), side_(options.live > 0 ? options.live : 224) {
+      : session_(session), batch_(options.batch), side_(options.size > 0 ? options.size : 224) {
     if (!options.task.empty()) throw std::runtime_error("--task: this model has one task");
     if (options.every_row) throw std::runtime_error("--all-rows: this model reads every pixel");
     Random random;
@@ -142,16 +155,17 @@ class ResnetWorkload : public Workload {
   }
 
   std::string task() const override { return "features"; }
-  int positions() const override { return side_; }
+  int image() const override { return side_; }
   Plan plan() const override {
     Count count(session_.threads());
     look(count, nullptr);
-    return {count.scratch_bytes(), count.flops(), count.bytes_moved()};
+    return plan_of(count);
   }
   void run() override {
     if (scratch_bytes_ == 0) scratch_bytes_ = plan().scratch_bytes;
     session_.run(scratch_bytes_, [&](auto& backend) { look(backend, features_.data()); });
   }
+  std::size_t io_bytes() const override { return bytes_of(frames_, features_); }
   std::uint64_t hash() const override {
     Hash hash;
     hash.add(features_);
@@ -179,6 +193,10 @@ class ResnetWorkload : public Workload {
 };
 
 }  // namespace
+
+bool reads_images(const ModelSession& session) {
+  return dynamic_cast<const ResnetSession*>(&session) != nullptr;
+}
 
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options) {
   if (auto* hitut = dynamic_cast<HitutSession*>(&session))

@@ -103,17 +103,17 @@ class Kinglet:
         text = subprocess.run([bench, "--version"], capture_output=True, text=True).stdout
         self.version = text.split()[1]  # "kinglet-bench 0.1.0"
         first = self.run(0)
-        if first["positions"] != seq:
-            raise Left(f"{model}: {first['positions']} positions, not {seq}")
         self.name = f"kinglet {first['isa']} {Path(model).stem}"
 
     def run(self, seconds):
-        return run_json([*self.command, "--seconds", seconds])
+        """What was measured, and the machine's limits beside it."""
+        results = run_json([*self.command, "--seconds", seconds])
+        return {**results["points"][0], "limits": results["limits"][0]}
 
     def slice(self, seconds):
         result = self.run(seconds)
         self.results.append(result)
-        return [result["latency_ms"]["median"]]
+        return [result["latency"]["p50"] * 1e3]
 
     def close(self):
         pass
@@ -179,9 +179,13 @@ def times_of(m, slices, base):
             "ratio": ratio(slices, base), "error": m.error, "slices": slices}
 
 
-def median_of(members, key):
+def median_of(members, *keys):
     """Of what kinglet's runs measured beside themselves; None where it took no part."""
-    seen = [r[key] for m in members if isinstance(m, Kinglet) for r in m.results]
+    seen = []
+    for result in (r for m in members if isinstance(m, Kinglet) for r in m.results):
+        for key in keys:
+            result = result[key]
+        seen.append(result)
     return statistics.median(seen) if seen else None
 
 

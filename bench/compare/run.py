@@ -2,7 +2,7 @@
 
 Each engine is a process that stays; a round gives each a slice of time, one after the other, all on
 the same cores, and starts with another engine than the round before. kinglet's slice is a run of
-`kinglet-bench model`, which measures the FMA peak between its forward passes. Prints tables in
+`kinglet-bench model`, which measures the peaks between its forward passes. Prints tables in
 Markdown; README.md beside this file tells what the columns mean.
 """
 import argparse
@@ -39,22 +39,22 @@ def measure(o, name, files, seq, threads, batch):
     label = f"{name}, seq {seq}, threads {threads}, batch {batch}"
     members, left = lines.begin(starts)
     slices = lines.take_turns(members, left, o.rounds, o.seconds, lines.pause(threads), label)
-    peak = lines.median_of(members, "peak_gflops")
-    rows = [row(o, encoder, m, slices[m], slices[members[0]], seq, threads, batch, peak)
+    peaks = {precision: lines.median_of(members, "limits", key)
+             for precision, key in (("fp32", "f32_flops"), ("int8", "s8_ops"))}
+    rows = [row(encoder, m, slices[m], slices[members[0]], seq, threads, batch, peaks)
             for m in members]
     for r in rows:
         r["encoder"] = name
     return rows, left, lines.beside_fastest(members, slices), label
 
 
-def row(o, encoder, m, slices, base, seq, threads, batch, peak):
+def row(encoder, m, slices, base, seq, threads, batch, peaks):
+    """peaks: of all threads, operations a second."""
     result = {**lines.times_of(m, slices, base), "rows": m.rows, "batch": batch, "seq": seq,
-              "threads": threads, "floor_ms": None, "share_of_floor": None, "peak_gflops": peak}
+              "threads": threads, "floor_ms": None, "share_of_floor": None, "peaks": peaks}
     linear, attention = encoder.flops(batch, seq)
-    # kinglet-bench gives the peak of all threads.
-    rate = o.int8_peak * threads if m.precision == "int8" else peak
-    if rate and peak and m.rows == "all":
-        result["floor_ms"] = (linear / rate + attention / peak) * 1e-6
+    if peaks["fp32"] and m.rows == "all":
+        result["floor_ms"] = (linear / peaks[m.precision] + attention / peaks["fp32"]) * 1e3
         result["share_of_floor"] = result["floor_ms"] / result["median_ms"]
     return result
 
@@ -95,8 +95,6 @@ def main():
     p.add_argument("--threads", nargs="+", type=int, default=[1])
     p.add_argument("--rounds", type=int, default=9)
     p.add_argument("--seconds", type=float, default=1, help="of a slice, at least 5 calls")
-    p.add_argument("--int8-peak", type=float, default=0, metavar="GOPS",
-                   help="int8 peak of one core, for the floor of int8")
     o = p.parse_args()
     if "kinglet" in o.engines:
         lines.check_bench(p, o)

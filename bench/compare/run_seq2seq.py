@@ -30,14 +30,14 @@ def measure(o, part, files, batch):
     label = f"{part}, {o.words} words, {o.steps} steps, threads {o.threads}, batch {batch}"
     members, left = lines.begin(starts)
     slices = lines.take_turns(members, left, o.rounds, o.seconds, lines.pause(o.threads), label)
-    read_ms = {p: lines.median_of([m for m in members if m.precision == p], "read_ms")
-               for p in ("fp32", "int8")}
+    reads = {p: lines.median_of([m for m in members if m.precision == p], "weight_reads", "seconds")
+             for p in ("fp32", "int8")}
     rows = []
     for m in members:
         row = lines.times_of(m, slices[m], slices[members[0]])
-        of_reads = read_ms[m.precision] and read_ms[m.precision] / row["median_ms"]
-        rows.append({**row, "part": part, "batch": batch, "threads": o.threads,
-                     "read_ms": read_ms[m.precision], "share_of_reads": of_reads})
+        read_ms = reads[m.precision] and reads[m.precision] * 1e3
+        rows.append({**row, "part": part, "batch": batch, "threads": o.threads, "read_ms": read_ms,
+                     "share_of_reads": read_ms and read_ms / row["median_ms"]})
     return rows, left, lines.beside_fastest(members, slices), label
 
 

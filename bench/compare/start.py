@@ -1,8 +1,8 @@
 """What a fresh process takes: from its start to the first output, and memory at most.
 
-The peers' processes hold Python and NumPy too, and are timed from outside; their model files were
-made before. kinglet's is `kinglet-bench model`, timed by itself, to which comes what `kinglet-bench
---version` takes from start to end. Model files are in the page cache.
+The peers' processes hold Python and NumPy too; their model files were made before. kinglet's is the
+fresh process that `kinglet-bench model` starts. All are timed from outside. Model files are in the
+page cache.
 """
 import argparse
 import json
@@ -22,19 +22,16 @@ from engines import ENGINES  # noqa: E402
 
 class Kinglet:
     def __init__(self, o, model, seq):
-        self.name, self.bench = "kinglet " + Path(model).stem, o.bench
+        self.name = "kinglet " + Path(model).stem
         self.file_bytes = os.path.getsize(model)
         self.command = [o.bench, "model", model, "--json", "--seconds", "0", "--seq", seq,
                         "--threads", o.threads]
         self.start()
 
     def start(self):
-        begin = time.perf_counter()
-        subprocess.run([self.bench, "--version"], stdout=subprocess.DEVNULL, check=True)
-        process_ms = (time.perf_counter() - begin) * 1e3
-        result = lines.run_json(self.command)
-        return {"first_ms": result["start_ms"]["first_output"] + process_ms,
-                "again_ms": result["latency_ms"]["median"], "rss": result["peak_rss_bytes"]}
+        point = lines.run_json(self.command)["points"][0]
+        return {"first_ms": point["first_output"] * 1e3, "again_ms": point["latency"]["p50"] * 1e3,
+                "rss": point["peak_resident"]}
 
 
 class Peer:

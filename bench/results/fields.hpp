@@ -123,6 +123,7 @@ void fields(const Point*, F f) {
   f("scratch_planned", &Point::scratch_planned);
   f("scratch_used", &Point::scratch_used);
   f("state_bytes", &Point::state_bytes);
+  f("io_bytes", &Point::io_bytes);
   f("peak_planned", &Point::peak_planned);
   f("program_resident", &Point::program_resident);
   f("peak_resident", &Point::peak_resident);

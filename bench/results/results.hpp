@@ -100,6 +100,7 @@ struct Point {
   std::uint64_t s8_flops = 0;  ///< those of int8 products among the flops
   std::optional<WeightReads> weight_reads;
   std::uint64_t scratch_planned = 0, scratch_used = 0, state_bytes = 0;
+  std::uint64_t io_bytes = 0;      ///< of inputs and outputs, which are the caller's
   std::uint64_t peak_planned = 0;  ///< file + scratch + state
   /// Of a fresh process: before it opens the model; at most; from its second run to its last.
   Told<std::uint64_t> program_resident, peak_resident, resident_growth;

@@ -69,17 +69,19 @@ std::string memory_text(const Point& p, const Model& model) {
   return text;
 }
 
+/// What is resident and nobody planned: code, and what the program itself holds.
 std::string resident_text(const Point& p) {
-  const auto in_mb = [](const Told<std::uint64_t>& bytes, const char* format) {
-    return told(bytes, [&](std::uint64_t b) { return text_of("%.2f MB ", mb(b)) + format; });
-  };
-  if (!p.peak_resident.value) return in_mb(p.peak_resident, "");
-  std::string text = in_mb(p.peak_resident, "at most in a fresh process, ");
-  text += in_mb(p.program_resident, "before it opens the model; ");
-  return text + text_of("planned %.2f; ", mb(p.peak_planned)) +
-         told(p.resident_growth, [](std::uint64_t b) {
-           return text_of("growth over the runs %.0f kB", number(b) / 1e3);
-         });
+  if (!p.peak_resident.value || !p.program_resident.value)
+    return "not available: " + p.peak_resident.why;
+  const double peak = mb(*p.peak_resident.value), program = mb(*p.program_resident.value);
+  const double planned = mb(p.peak_planned), io = mb(p.io_bytes);
+  return text_of(
+      "%.2f MB at most = %.2f before the model is opened + %.2f planned + %.2f inputs and "
+      "outputs %+.2f; growth over the runs %s",
+      peak, program, planned, io, peak - program - planned - io,
+      told(p.resident_growth, [](std::uint64_t bytes) {
+        return text_of("%.0f kB", number(bytes) / 1024);
+      }).c_str());
 }
 
 std::string latency_text(const Latency& l) {
@@ -122,8 +124,9 @@ std::string one_point(const Results& results, const Point& p) {
                                     mb(reads.bytes), number(reads.bytes) * 1e-9 / p.latency.p50,
                                     reads.seconds * 1e3, 100 * reads.seconds / p.latency.p50));
   }
-  text += line("start", seconds_text(p.ready) + " to a bound model, " +
-                            seconds_text(p.first_output) + " to the first output");
+  text +=
+      line("start", seconds_text(p.ready) + " to a bound model, " + seconds_text(p.first_output) +
+                        " to the first output, of a fresh process");
   if (p.cold) text += line("cold starts", latency_text(*p.cold));
   text += line("memory", memory_text(p, model));
   text += line("resident", resident_text(p));
