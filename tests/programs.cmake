@@ -136,6 +136,15 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
   endif()
   kinglet_needs_small_model(programs.bench_accuracy)
   kinglet_add_test(
+    programs.bench_model
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_model.sh" $<TARGET_FILE:kinglet-bench>
+            "${KINGLET_SMALL_MODEL}" "${KINGLET_SMALL_INT8_MODEL}" "${small}/eval.safetensors"
+            "${scratch}/bench_model" "${KINGLET_SANITIZE}")
+  set_tests_properties(
+    ${KINGLET_TEST_PREFIX}programs.bench_model
+    PROPERTIES FIXTURES_REQUIRED
+               "${KINGLET_TEST_PREFIX}small_model;${KINGLET_TEST_PREFIX}small_int8_model")
+  kinglet_add_test(
     programs.bench_seq2seq
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_seq2seq.sh" $<TARGET_FILE:kinglet-bench>
             $<TARGET_FILE:kinglet-weights> "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/seq2seq_im_mask"

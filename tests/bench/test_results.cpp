@@ -33,7 +33,8 @@ Results full_results() {
   p.cold = Latency{3, 1, 0, 1, 1, 1, 1, 1, 0};
   p.flops = 4000000000000ull, p.s8_flops = 1000, p.bytes_moved = 123;
   p.weight_reads = WeightReads{77, 0.125};
-  p.scratch_planned = p.scratch_used = 64, p.state_bytes = 8, p.peak_planned = 2072;
+  p.scratch_planned = p.scratch_used = 64, p.state_bytes = 8, p.io_bytes = 12,
+  p.peak_planned = 2072;
   p.program_resident.value = 1;
   p.peak_resident.value = 3;
   p.resident_growth.value = 0;
@@ -127,14 +128,16 @@ TEST_CASE("CSV has a line a point below the machine, and the same columns whatev
         "latency.p90,latency.p99,latency.max,latency.outliers,ready,first_output,cold.runs,"
         "cold.mean,cold.deviation,cold.min,cold.p50,cold.p90,cold.p99,cold.max,cold.outliers,flops,"
         "s8_flops,bytes_moved,weight_reads.bytes,weight_reads.seconds,scratch_planned,scratch_used,"
-        "state_bytes,peak_planned,program_resident,peak_resident,resident_growth,frequency.begin,"
+        "state_bytes,io_bytes,peak_planned,program_resident,peak_resident,resident_growth,"
+        "frequency.begin,"
         "frequency.end,frequency.lowest,frequency.throttled,energy.source,energy.rail,energy.watts,"
         "energy.idle_watts,energy.joules_per_run,energy.other_rails,output_hash,limits.f32_flops,"
         "limits.s8_ops,limits.bandwidth,accuracy.low_mani.type");
   CHECK(lines[11] ==
         "b.gguf,b,bert,fp32,2000,1900,475,0,embedding,neon64,2,4,32,96,50,true,5,0.5,0.1,0.25,"
         "0.4375,0.625,0.75,0.875,1,0.5,not available: no processes,3,1.0,0.0,1.0,1.0,1.0,1.0,1.0,0,"
-        "4000000000000,1000,123,77,0.125,64,64,8,2072,1,3,0,1500000000.0,1250000000.0,1000000000.0,"
+        "4000000000000,1000,123,77,0.125,64,64,8,12,2072,1,3,0,1500000000.0,1250000000.0,"
+        "1000000000.0,"
         "true,INA3221,VDD_IN,5.5,2.5,0.75,VDD_CPU; VDD_GPU,0123456789abcdef,28500000000.0,"
         "56250000000.0,9500000000.0,");
 
