@@ -4,24 +4,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 
 #include "system_files.hpp"
 
 namespace kinglet::tools {
 namespace {
-
-/// Entries of a folder whose names begin so; none where there is no such folder.
-std::vector<std::string> entries(const std::string& folder, const std::string& begin) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
-       at.increment(error)) {
-    if (at->path().filename().string().compare(0, begin.size(), begin) == 0)
-      found.push_back(at->path().string());
-  }
-  return found;
-}
 
 /// "Processor", "thermal-cpufreq-0", "cpu-balanced"; not "pwm-fan".
 bool slows_processors(const std::string& cooling_device) {

@@ -1,10 +1,15 @@
 #include "system_files.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
+
+#include "text.hpp"
 
 namespace kinglet::tools {
 
@@ -19,6 +24,7 @@ Told<std::string> read_line(const std::string& path) {
   const std::string blanks(kBlanks, 4);  // device trees end their texts by a zero
   line.erase(line.find_last_not_of(blanks) + 1);
   line.erase(0, line.find_first_not_of(blanks));
+  if (line.empty()) return {{}, path + ": is empty"};
   return {line, ""};
 }
 
@@ -27,10 +33,35 @@ Told<double> read_number(const std::string& path) {
   if (!line.value) return {{}, line.why};
   char* end = nullptr;
   const double number = std::strtod(line.value->c_str(), &end);
-  if (line.value->empty() || *end != '\0' || !std::isfinite(number)) {
-    return {{}, path + ": is no number"};
+  if (*end != '\0' || !std::isfinite(number)) {
+    return {{}, path + ": is no number: " + quoted(*line.value, 40)};
   }
   return {number, ""};
 }
+
+Told<double> read_amount(const std::string& path) {
+  const Told<double> number = read_number(path);
+  if (number.value && *number.value < 0) return {{}, path + ": is negative"};
+  return number;
+}
+
+bool is_there(const std::string& path) noexcept {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+std::vector<std::string> entries(const std::string& folder, const std::string& begin) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
+    if (at->path().filename().string().compare(0, begin.size(), begin) == 0)
+      found.push_back(at->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace kinglet::tools
