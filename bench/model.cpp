@@ -2,11 +2,14 @@
 // what the machine can do; over a grid, several models side by side.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "commands.hpp"
 #include "evaluation.hpp"
+#include "measure/energy.hpp"
 #include "measure/frequency.hpp"
 #include "measure/fresh.hpp"
 #include "measure/grid.hpp"
@@ -66,7 +69,12 @@ class Bench {
 
   Results run() {
     const int judged = options_.accuracy_set.empty() ? 0 : static_cast<int>(options_.files.size());
-    Progress progress(static_cast<int>(places_.size()) + judged);
+    meter_ = find_energy_meter(options_.sysfs + "/sys", no_energy_);
+    Progress progress(static_cast<int>(places_.size()) + judged + (meter_ ? 1 : 0));
+    if (meter_) {
+      progress.begin("power while idle");
+      meter_->measure_idle(2);
+    }
     for (const Place& place : places_) {
       if (interrupted()) break;
       progress.begin(text_of(place));
@@ -125,9 +133,21 @@ class Bench {
       p.batch = place.batch;
       p.every_row = options_.work.every_row;
       p.frequency = clock;
-      p.energy.why = "nothing reads it yet";
+      p.energy = energy_of(*c.workload);
       measure_fresh(place, p);
     }
+  }
+
+  /// Of runs in a row: between those that were timed other things ran.
+  Told<Energy> energy_of(Workload& workload) const {
+    if (!meter_) return {{}, no_energy_};
+    const auto begin = std::chrono::steady_clock::now();
+    const std::chrono::duration<double> least(std::max(1.0, 1.2 * meter_->sensor().shortest));
+    meter_->begin();
+    int runs = 0;
+    for (; !interrupted() && std::chrono::steady_clock::now() - begin < least; ++runs)
+      workload.run();
+    return meter_->end(runs);
   }
 
   /// What only a process of its own can tell.
@@ -201,6 +221,8 @@ class Bench {
   const Options& options_;
   Results results_;
   std::vector<Place> places_;
+  std::unique_ptr<EnergyMeter> meter_;
+  std::string no_energy_;  ///< why there is no meter
   std::unique_ptr<FarMemory> far_memory_;
   std::vector<std::unique_ptr<LimitsProbe>> probes_;
 };

@@ -52,8 +52,12 @@ std::string model_text(const Model& model) {
 }
 
 std::string energy_text(const Energy& e) {
-  return text_of("%.4g J a run; %.3g W on average, idle %.3g W, rail %s of %s", e.joules_per_run,
-                 e.watts, e.idle_watts, e.rail.c_str(), e.source.c_str());
+  std::string text =
+      text_of("%.4g J a run; %.3g W on average, idle %.3g W, rail %s of %s", e.joules_per_run,
+              e.watts, e.idle_watts, e.rail.c_str(), e.source.c_str());
+  std::string others;
+  for (const std::string& rail : e.other_rails) others += (others.empty() ? "" : ", ") + rail;
+  return others.empty() ? text : text + " (not added: " + others + ")";
 }
 
 std::string frequency_text(const Frequency& f) {
