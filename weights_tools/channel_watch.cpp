@@ -57,16 +57,10 @@ const T* find_in(const std::map<std::string, T>& all, const std::string& name) {
 ChannelWatch* ChannelWatch::active = nullptr;
 
 ChannelWatch::ChannelWatch(ModelSession& session)
-    : session_(session), plain_(kernels_named(session.isa())), watched_(plain_) {
-  constexpr std::string_view kEnd = ".weight";
-  session.file().for_each_tensor([&](const TensorInfo& tensor) {
-    const std::string_view name = tensor.name;
-    if (name.size() <= kEnd.size() || name.substr(name.size() - kEnd.size()) != kEnd) return;
-    weights_.push_back({std::string(name.substr(0, name.size() - kEnd.size())), tensor.data,
-                        tensor.data + tensor.nbytes});
-  });
-  std::sort(weights_.begin(), weights_.end(),
-            [](const Weight& a, const Weight& b) { return a.begin < b.begin; });
+    : session_(session),
+      plain_(kernels_named(session.isa())),
+      watched_(plain_),
+      names_(session.file()) {
   watched_.layer_norm_f32 = norm;
   watched_.layer_norm_s8 = norm_s8;
   watched_.gemm_f32 = product;
@@ -88,23 +82,15 @@ const KeptRows* ChannelWatch::inputs_of(const std::string& tensor) const {
   return find_in(inputs_, tensor.substr(0, tensor.rfind('.')));
 }
 
-const ChannelWatch::Weight* ChannelWatch::find(const void* data) const {
-  const auto* at = static_cast<const unsigned char*>(data);
-  const auto after =
-      std::upper_bound(weights_.begin(), weights_.end(), at,
-                       [](const unsigned char* p, const Weight& w) { return p < w.begin; });
-  if (after == weights_.begin() || at >= (after - 1)->end) return nullptr;
-  return &*(after - 1);
-}
-
 void ChannelWatch::keep_inputs(const float* weight, int rows, int k, const float* x, int ld) {
-  if (const Weight* w = find(weight)) keep_rows(inputs_[w->name], rows, k, x, ld);
+  if (const WeightNames::Weight* w = names_.find(weight))
+    keep_rows(inputs_[w->name], rows, k, x, ld);
 }
 
 void ChannelWatch::norm(int rows, int n, const float* x, int ldx, const float* gamma,
                         const float* beta, float eps, float* y, int ldy) noexcept {
   active->plain_.layer_norm_f32(rows, n, x, ldx, gamma, beta, eps, y, ldy);
-  if (const Weight* w = active->find(gamma))
+  if (const WeightNames::Weight* w = active->names_.find(gamma))
     add_rows(active->outputs_[w->name], 0, rows, n, y, ldy);
 }
 
@@ -112,13 +98,13 @@ void ChannelWatch::norm_s8(int rows, int n, const float* x, int ldx, const float
                            const float* beta, float eps, float* y, int ldy,
                            const kernels::QuantizedRows& q) noexcept {
   active->plain_.layer_norm_s8(rows, n, x, ldx, gamma, beta, eps, y, ldy, q);
-  if (const Weight* w = active->find(gamma))
+  if (const WeightNames::Weight* w = active->names_.find(gamma))
     add_rows(active->outputs_[w->name], 0, rows, n, y, ldy);
 }
 
 void ChannelWatch::product(int m, int n, int k, const float* a, int lda, const float* weight,
                            const kernels::Epilogue& epilogue, float* c, int ldc) noexcept {
-  const Weight* w = active->find(weight);
+  const WeightNames::Weight* w = active->names_.find(weight);
   const std::size_t first =
       w == nullptr ? 0
                    : static_cast<std::size_t>(weight - reinterpret_cast<const float*>(w->begin)) /

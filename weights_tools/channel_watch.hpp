@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model_session.hpp"
+#include "weight_names.hpp"
 
 namespace kinglet::tools {
 
@@ -47,11 +48,6 @@ class ChannelWatch {
   const KeptRows* inputs_of(const std::string& tensor) const;
 
  private:
-  struct Weight {
-    std::string name;
-    const unsigned char* begin;
-    const unsigned char* end;
-  };
   using Kernels = kernels::Kernels<isa::runtime>;
 
   static void norm(int rows, int n, const float* x, int ldx, const float* gamma, const float* beta,
@@ -65,14 +61,13 @@ class ChannelWatch {
                         const float* h, const float* weights_h, const float* start, float* c,
                         float* y, bool backwards) noexcept;
 
-  const Weight* find(const void* data) const;
   void keep_inputs(const float* weight, int rows, int k, const float* x, int ld);
 
   static ChannelWatch* active;
   ModelSession& session_;
   const Kernels& plain_;
   Kernels watched_;
-  std::vector<Weight> weights_;  // by address
+  WeightNames names_;
   std::map<std::string, ChannelStats> outputs_;
   std::map<std::string, KeptRows> inputs_;
 };

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <kinglet/backend/count.hpp>
 #include <kinglet/backend/cpu.hpp>
+#include <kinglet/backend/observe.hpp>
 #include <kinglet/io/model_file.hpp>
 #include <memory>
 #include <string>
@@ -55,6 +56,15 @@ struct ModelBytes {
   std::string name;
 };
 
+/// Told of each op of a run, see Observe.
+class OpWatch {
+ public:
+  virtual ~OpWatch() = default;
+  virtual void begin() noexcept = 0;
+  virtual void end() noexcept = 0;
+  virtual void seen(const ObservedOp& op) noexcept = 0;
+};
+
 class ModelSession {
  public:
   virtual ~ModelSession() = default;
@@ -82,7 +92,10 @@ class ModelSession {
 
   void use(const kernels::Kernels<isa::runtime>& kernels) noexcept { kernels_ = &kernels; }
 
-  /// Scratch that runs have used at most.
+  /// Of all runs until it is null again.
+  void observe(OpWatch* watch) noexcept { watch_ = watch; }
+
+  /// Scratch that the last run used at most.
   std::size_t used_bytes() const noexcept { return used_bytes_; }
 
   /// f(backend) with at least `scratch_bytes` of scratch; gives the bytes that were used at most.
@@ -91,9 +104,10 @@ class ModelSession {
     reserve(scratch_bytes);
     Arena arena(scratch_.get(), scratch_size_);
     Cpu<isa::runtime> cpu(arena, pool_.parallel(), *kernels_);
-    f(cpu);
-    if (arena.peak() > used_bytes_) used_bytes_ = arena.peak();
-    return arena.peak();
+    Observe<Cpu<isa::runtime>, OpWatch> observed(cpu, watch_);
+    f(observed);
+    used_bytes_ = arena.peak();
+    return used_bytes_;
   }
 
  protected:
@@ -112,6 +126,7 @@ class ModelSession {
   ModelBytes source_;
   ModelFile file_;
   const kernels::Kernels<isa::runtime>* kernels_;
+  OpWatch* watch_ = nullptr;
   int threads_;
   ThreadPool pool_;
   std::unique_ptr<void, Free> scratch_;
