@@ -30,13 +30,13 @@ class Count {
               ConstMatrix residual = {}) noexcept {
     ArenaScope scope(arena_);
     if (w.int8()) take_quantized(arena_, dynamic_rows(x.rows), w.k);
-    multiply(w, x, y, residual);
+    multiply(w, w.n, x, y, residual);
   }
 
   void linear(const Linear& w, const Activations& x, Matrix y, Activation act = Activation::none,
               ConstMatrix residual = {}) noexcept {
     if (!x.quantized()) return linear(w, x.x, y, act, residual);
-    multiply(w, x.x, y, residual);
+    multiply(w, w.n, x.x, y, residual);
   }
 
   void layer_norm(const Norm&, ConstMatrix x, Matrix) noexcept { move(2 * size(x.rows, x.cols)); }
@@ -134,7 +134,7 @@ class Count {
     } else {
       if (w.ih.int8()) take_quantized(arena_, x.rows, w.ih.k);
       if (y.rows > 1) take_lstm_gates(arena_, y.rows, threads_);
-      multiply(w.ih, x, gates, {});
+      multiply(w.ih, 4 * w.units, x, gates, {});
     }
     lstm_gates(w, gates, h, c, y);
   }
@@ -143,7 +143,7 @@ class Count {
                   bool = false) noexcept {
     ArenaScope scope(arena_);
     if (w.hh.int8()) take_quantized(arena_, h.rows, w.hh.k);
-    multiply(w.hh, h, gates, {});
+    multiply(w.hh, 4 * w.units, h, gates, {});
     lstm_cell(gates, {}, y);
   }
 
@@ -176,8 +176,10 @@ class Count {
     if (int8) s8_flops_ += flops;
   }
 
-  void multiply(const Linear& w, ConstMatrix x, Matrix y, ConstMatrix residual) noexcept {
-    add_flops(2 * size(x.rows, w.n) * static_cast<std::uint64_t>(w.k), w.int8());
+  /// outputs: of w.n those that are not padding.
+  void multiply(const Linear& w, int outputs, ConstMatrix x, Matrix y,
+                ConstMatrix residual) noexcept {
+    add_flops(2 * size(x.rows, outputs) * static_cast<std::uint64_t>(w.k), w.int8());
     const std::uint64_t weights = size(panels_of(w.n) * kPanel, w.k);
     bytes_ += w.int8() ? weights : weights * sizeof(float);
     move(size(x.rows, x.cols) + size(y.rows, y.cols) + size(residual.rows, residual.cols));
