@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iomanip>
 #include <iostream>
 #include <kinglet/io/model_file.hpp>
 #include <memory>
@@ -210,7 +211,10 @@ void print_checkpoint(std::ostream& out, const Checkpoint& checkpoint) {
     out << "prefix      " << printable(checkpoint.prefix, 1000) << '\n';
   out << "tensors     " << checkpoint.tensors.size() << ", " << total_bytes(checkpoint.tensors)
       << " bytes\nparameters  " << parameter_count(checkpoint);
-  if (const auto source = source_parameters(checkpoint)) out << ", of the checkpoint " << *source;
+  if (const auto source = source_parameters(checkpoint)) {
+    out << " stored, " << *source << " in the checkpoint, " << std::fixed << std::setprecision(1)
+        << static_cast<double>(*source) * sizeof(float) / (1 << 20) << " MiB in fp32";
+  }
   out << '\n';
   print_values(out, checkpoint);
   out << "\ntensors: name, dtype, shape, bytes\n";
@@ -227,8 +231,10 @@ void print_checkpoint_json(std::ostream& out, const Checkpoint& checkpoint) {
       << ",\n  \"container\": \"" << checkpoint.container << "\",\n";
   if (checkpoint.file != nullptr) out << "  \"size\": " << checkpoint.file->bytes().size() << ",\n";
   out << "  \"prefix\": " << json_string(checkpoint.prefix)
-      << ",\n  \"parameters\": " << parameter_count(checkpoint)
-      << ",\n  \"nbytes\": " << total_bytes(checkpoint.tensors) << ",\n  \"tensors\": [";
+      << ",\n  \"parameters\": " << parameter_count(checkpoint);
+  if (const auto source = source_parameters(checkpoint))
+    out << ",\n  \"source_parameters\": " << *source;
+  out << ",\n  \"nbytes\": " << total_bytes(checkpoint.tensors) << ",\n  \"tensors\": [";
   print_tensors_json(out, checkpoint.tensors);
   out << "],\n  \"other_tensors\": [";
   print_tensors_json(out, checkpoint.other_tensors);
