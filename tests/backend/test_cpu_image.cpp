@@ -43,11 +43,7 @@ void check(int rows, int cols, const std::vector<double>& expected, double bound
         return y.values;
       },
       [&](const test::Table&, const std::vector<float>& values) {
-        REQUIRE(values.size() == expected.size());
-        int wrong = 0;
-        for (std::size_t i = 0; i < values.size(); ++i)
-          wrong += !within(static_cast<double>(values[i]), expected[i], bound);
-        CHECK(wrong == 0);
+        check_within(values, expected, bound);
       });
 }
 

@@ -27,6 +27,16 @@ inline bool within(double value, double expected, double bound) {
   return std::fabs(value - expected) <= bound;
 }
 
+/// Of every value; shown is how many are not.
+inline void check_within(const std::vector<float>& values, const std::vector<double>& expected,
+                         double bound) {
+  REQUIRE(values.size() == expected.size());
+  int wrong = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    wrong += !within(static_cast<double>(values[i]), expected[i], bound);
+  CHECK(wrong == 0);
+}
+
 /// A linear congruential generator: the same exactly representable inputs everywhere, without a
 /// library.
 class Random {

@@ -32,11 +32,7 @@ TEST_CASE("max_pool_f32 takes the largest of the pixels that exist, also in ceil
                 return y.values();
               },
               [&](const Table&, const std::vector<float>& values) {
-                REQUIRE(values.size() == expected.size());
-                int wrong = 0;
-                for (std::size_t i = 0; i < values.size(); ++i)
-                  wrong += !within(static_cast<double>(values[i]), expected[i], 0);
-                CHECK(wrong == 0);
+                check_within(values, expected, 0);
               });
         }
       }
@@ -58,11 +54,7 @@ TEST_CASE("average_pool_f32 is the mean over all pixels") {
               return y.values();
             },
             [&](const Table&, const std::vector<float>& values) {
-              REQUIRE(values.size() == expected.size());
-              int wrong = 0;
-              for (std::size_t i = 0; i < values.size(); ++i)
-                wrong += !within(static_cast<double>(values[i]), expected[i], roundings(36));
-              CHECK(wrong == 0);
+              check_within(values, expected, roundings(36));
             });
       }
     }
