@@ -156,7 +156,7 @@ class Seq2SeqWorkload : public Workload {
       seq2seq::step(be, c, w, s, here, nullptr, out);
       if (masks_) seq2seq::mask(be, c, w, s.cont, results.mask);
     }
-    if (results.hidden) be.copy(s.h, {results.hidden, in_.batch, c.width()});
+    be.copy(s.h, {results.hidden, in_.batch, c.width()});
   }
 
   static void add(const Linear& w, std::vector<WeightRead>& to) {
