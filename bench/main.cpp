@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   kinglet::tools::add_accuracy(app);
   kinglet::tools::add_kernels(app);
   kinglet::tools::add_model(app);
+  kinglet::tools::add_report(app);
   kinglet::tools::add_synth(app);
   try {
     app.parse(argc, argv);

@@ -1,0 +1,111 @@
+#include "compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kinglet::tools::report {
+namespace {
+
+constexpr int kFewestRuns = 5;
+constexpr double kLeast = 0.01;
+
+using Key = std::vector<std::string>;
+
+Key plain_key(const Model& model) { return {model.name, model.architecture, model.precision}; }
+
+/// Of every model of every run.
+std::vector<std::vector<Key>> keys_of(const Collection& collection) {
+  std::map<Key, bool> several;
+  for (const Results& run : collection.runs()) {
+    std::map<Key, int> count;
+    for (const Model& model : run.models) {
+      const bool again = ++count[plain_key(model)] > 1;
+      several[plain_key(model)] = several[plain_key(model)] || again;
+    }
+  }
+  std::vector<std::vector<Key>> keys;
+  for (const Results& run : collection.runs()) {
+    keys.emplace_back();
+    for (const Model& model : run.models) {
+      Key key = plain_key(model);
+      if (several[key]) key.push_back(model.file.substr(model.file.rfind('/') + 1));
+      keys.back().push_back(key);
+    }
+  }
+  return keys;
+}
+
+/// Points of one model and setting: of each instruction set, one a machine.
+struct Group {
+  std::string model;
+  std::map<std::string, std::vector<const Point*>> by_isa;
+};
+
+int machines_in(const std::vector<const Point*>& points) {
+  return static_cast<int>(std::count_if(points.begin(), points.end(),
+                                        [](const Point* point) { return point != nullptr; }));
+}
+
+bool is_faster(const Point& a, const Point& b) { return a.latency.p50 < b.latency.p50; }
+
+}  // namespace
+
+const char* const kNoiseText =
+    "A difference of two medians counts as beyond noise, and is marked ▲ (slower) or ▼ (faster), "
+    "when "
+    "it is larger than both runs' spread together, √(a² + b²), and larger than 1 %. The spread of "
+    "a "
+    "run is the way from its median to its 90th percentile, or 1.25 standard errors of its mean, "
+    "whichever is more. Differences within noise stand behind ≈; with fewer than 5 runs nothing is "
+    "marked.";
+
+double spread_of(const Latency& latency) {
+  const double error = 1.25 * latency.deviation / std::sqrt(std::max(1, latency.runs));
+  return std::max(latency.p90 - latency.p50, error);
+}
+
+Difference difference_of(const Latency& reference, const Latency& latency) {
+  Difference difference;
+  difference.ratio = latency.p50 / reference.p50;
+  const double noise = std::hypot(spread_of(reference), spread_of(latency));
+  difference.beyond_noise =
+      std::abs(latency.p50 - reference.p50) > std::max(noise, kLeast * reference.p50) &&
+      std::min(latency.runs, reference.runs) >= kFewestRuns;
+  return difference;
+}
+
+std::vector<ComparedRow> compared_rows(const Collection& collection) {
+  const std::vector<std::vector<Key>> keys = keys_of(collection);
+  const std::size_t machines = collection.runs().size();
+  std::map<std::pair<Key, Setting>, Group> groups;
+  for (const Line& line : collection.lines()) {
+    const auto run = static_cast<std::size_t>(line.run);
+    const Key& key = keys[run][static_cast<std::size_t>(line.model)];
+    for (const auto& [setting, point] : line.points) {
+      Group& group = groups[{key, setting}];
+      if (group.model.empty()) group.model = collection.model_label(line.run, line.model);
+      std::vector<const Point*>& points = group.by_isa[line.isa];
+      points.resize(machines);
+      points[run] = point;
+    }
+  }
+  std::vector<ComparedRow> rows;
+  for (const auto& [key, group] : groups) {
+    std::vector<const Point*> fastest(machines);
+    for (const auto& [isa, points] : group.by_isa) {
+      if (machines_in(points) > 1) {
+        rows.push_back({group.model, key.second, points, false});
+        continue;
+      }
+      for (std::size_t i = 0; i < machines; ++i) {
+        if (points[i] != nullptr && (fastest[i] == nullptr || is_faster(*points[i], *fastest[i]))) {
+          fastest[i] = points[i];
+        }
+      }
+    }
+    if (machines_in(fastest) > 1) rows.push_back({group.model, key.second, fastest, true});
+  }
+  return rows;
+}
+
+}  // namespace kinglet::tools::report

@@ -1,0 +1,395 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <report/chart.hpp>
+#include <report/compare.hpp>
+#include <report/numbers.hpp>
+#include <report/page.hpp>
+#include <report/plots.hpp>
+#include <report/report.hpp>
+#include <report/scale.hpp>
+#include <report/svg.hpp>
+
+#include "file_error.hpp"
+#include "made_up_results.hpp"
+#include "tools/tool_files.hpp"
+
+using namespace kinglet::tests;
+using namespace kinglet::tools;
+using namespace kinglet::tools::report;
+
+namespace {
+
+using Values = std::vector<double>;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+bool near(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!(std::abs(a[i] - b[i]) <= 1e-9 * std::abs(b[i]))) return false;
+  }
+  return true;
+}
+
+/// Tags that are closed as they were opened, attributes in quotes, no stray < and &; in HTML the
+/// elements without an end. "" or what is wrong.
+std::string malformed(const std::string& text) {
+  static const std::vector<std::string> kVoid = {"meta", "br"};
+  std::vector<std::string> open;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '&') {
+      const std::string entity = text.substr(i, text.find(';', i) - i);
+      if (entity != "&amp" && entity != "&lt" && entity != "&gt" && entity != "&quot" &&
+          entity != "&#39") {
+        return "stray & at " + text.substr(i, 40);
+      }
+    }
+    if (text[i] != '<') continue;
+    std::size_t end = i + 1;
+    for (bool quoted = false; end < text.size() && (quoted || text[end] != '>'); ++end) {
+      if (text[end] == '"') quoted = !quoted;
+      if (text[end] == '<') return "< within a tag at " + text.substr(i, 40);
+    }
+    if (end == text.size()) return "a tag without end at " + text.substr(i, 40);
+    const std::string tag = text.substr(i + 1, end - i - 1);
+    i = end;
+    if (tag[0] == '!') continue;
+    const std::string name =
+        tag.substr(tag[0] == '/', tag.find_first_of(" /", 1) - (tag[0] == '/'));
+    if (tag[0] == '/') {
+      if (open.empty() || open.back() != tag.substr(1)) return "</" + name + "> without its begin";
+      open.pop_back();
+    } else if (tag.back() != '/' && std::count(kVoid.begin(), kVoid.end(), name) == 0) {
+      open.push_back(name);
+    }
+  }
+  return open.empty() ? "" : "<" + open.back() + "> without its end";
+}
+
+/// What a browser would fetch. Titles and labels hold text, in which "//" may stand.
+bool refers_elsewhere(std::string text) {
+  const std::string allowed = "xmlns=\"http://www.w3.org/2000/svg\"";
+  for (std::size_t at; (at = text.find(allowed)) != std::string::npos;) {
+    text.erase(at, allowed.size());
+  }
+  for (const char* bad : {"http:", "https:", "//", "url(", "src=", "@import", "<script", "<link"}) {
+    if (text.find(bad) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void check_texts(const Svg& svg) {
+  const std::vector<Box>& texts = svg.texts();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    CHECK(texts[i].left >= 0);
+    CHECK(texts[i].top >= 0);
+    CHECK(texts[i].right <= svg.width());
+    CHECK(texts[i].bottom <= svg.height());
+    for (std::size_t j = 0; j < i; ++j) CHECK(!texts[i].overlaps(texts[j]));
+  }
+}
+
+/// Names that would break out of where they are put, and are too long for it.
+std::string hostile_name(int i) {
+  return "<b title=\"x\">&amp;' " + std::string(80, 'W') + "\x01\xff\xEF\xBF\xBE]]>" +
+         std::to_string(i);
+}
+
+Results hostile_results() {
+  Results r = made_up_results(hostile_name(0), 1);
+  const std::vector<Point> points = r.points;
+  const Model model = r.models[0];
+  r.models.clear();
+  r.points.clear();
+  for (int m = 0; m < 19; ++m) {
+    r.models.push_back(model);
+    r.models.back().name = hostile_name(m % 7);
+    r.models.back().file = r.models.back().precision = hostile_name(m);
+    r.models.back().accuracy = {{hostile_name(1), hostile_name(2), 0.5, 1, 2}};
+    for (Point p : points) {
+      p.model = m;
+      p.task = hostile_name(3);
+      p.latency.p50 *= std::pow(10.0, m - 9);
+      for (OpTime& op : p.ops) op.op = op.tensor = hostile_name(4);
+      p.energy.why = hostile_name(5);
+      if (m % 2 == 0) p.energy.value.reset();
+      r.points.push_back(p);
+    }
+  }
+  return r;
+}
+
+/// Numbers that no machine gives.
+Results senseless_results() {
+  Results r = made_up_results("", 1);
+  r.limits = {{"neon64_dot", 1, -1, 0, kInfinity}, {"neon64_dot", 1, 1e300, 1e-300, 1}};
+  int i = 0;
+  for (Point& p : r.points) {
+    const double odd[] = {0, -1, 1e300, 1e-300, kInfinity, kNone};
+    for (double* x : {&p.latency.min, &p.latency.p50, &p.latency.p90, &p.latency.deviation}) {
+      *x = odd[i++ % 6];
+    }
+    p.latency.runs = 0;
+    p.flops = i % 3 == 0 ? 0 : ~0ull;
+    p.bytes_moved = i % 2 == 0 ? 0 : 1;
+    p.peak_planned = p.scratch_planned = ~0ull;
+    p.batch = i % 4 == 0 ? 2147483647 : 0;
+    for (OpTime& op : p.ops) op.seconds = odd[i++ % 6];
+  }
+  return r;
+}
+
+Latency latency_of(double median, double spread, int runs = 100) {
+  return {runs,   median,          spread / 10,     median - spread,
+          median, median + spread, median + spread, median + spread,
+          0};
+}
+
+}  // namespace
+
+TEST_CASE("ticks of a linear axis are round") {
+  CHECK(near(linear_ticks({0, 1}, 6), {0, 0.2, 0.4, 0.6, 0.8, 1}));
+  CHECK(near(linear_ticks({0, 1}, 5), {0, 0.5, 1}));
+  CHECK(near(linear_ticks({-3, 14}, 5), {0, 5, 10}));
+  CHECK(near(linear_ticks({96.3, 98.9}, 7), {96.5, 97, 97.5, 98, 98.5}));
+  CHECK(linear_ticks({1, 1}, 5).empty());
+  CHECK(linear_ticks({0, kInfinity}, 5).empty());
+}
+
+TEST_CASE("ticks of a logarithmic axis are 1, 2, 5 of decades, or fewer") {
+  CHECK(near(log_ticks({1, 100}, 8), {1, 2, 5, 10, 20, 50, 100}));
+  CHECK(near(log_ticks({1, 100}, 6), {1, 3, 10, 30, 100}));
+  CHECK(near(log_ticks({1, 1e4}, 6), {1, 10, 100, 1000, 1e4}));
+  CHECK(near(log_ticks({1e-6, 1e6}, 5), {1e-6, 1e-3, 1, 1e3, 1e6}));
+  CHECK(log_ticks({1e-300, 1e300}, 8).size() <= 8);
+  CHECK(near(log_ticks({2.1, 4.6}, 8), {2.5, 3, 3.5, 4, 4.5}));
+  CHECK(log_ticks({0, 1}, 8).empty());
+}
+
+TEST_CASE("a scale puts the ends of its range at its ends and nothing beyond") {
+  const Scale linear({10, 20}, false, 100, 300);
+  CHECK(linear(10) == doctest::Approx(100));
+  CHECK(linear(12.5) == doctest::Approx(150));
+  CHECK(linear(25) == doctest::Approx(300));
+  const Scale log({1, 10000}, true, 400, 0);
+  CHECK(log(1) == doctest::Approx(400));
+  CHECK(log(10) == doctest::Approx(300));
+  CHECK(log(1e9) == doctest::Approx(0));
+  CHECK(log.has(1));
+  CHECK(!log.has(0));
+  CHECK(!linear.has(kNone));
+}
+
+TEST_CASE("axes end at round values around theirs") {
+  const Range zero = linear_range({95, 98}, true);
+  CHECK(zero.low == 0);
+  CHECK(zero.high == doctest::Approx(100));
+  const Range close = linear_range({96.93, 98.85}, false);
+  CHECK(close.low == doctest::Approx(96.5));
+  CHECK(close.high == doctest::Approx(99));
+  const Range log = log_range({33, 750});
+  CHECK(log.low == doctest::Approx(20));
+  CHECK(log.high == doctest::Approx(1000));
+  CHECK(linear_range({5, 5}, false).high > 5);
+  CHECK(log_range({5, 5}).high > 5);
+}
+
+TEST_CASE("numbers have the digits that matter") {
+  CHECK(number(0.012345) == "0.0123");
+  CHECK(number(9.996) == "10.0");
+  CHECK(number(99.96, 4) == "99.96");
+  CHECK(number(1234.6) == "1235");
+  CHECK(number(2.5e9) == "2.5·10⁹");
+  CHECK(number(-1e-7) == "−10⁻⁷");
+  CHECK(number(0) == "0");
+  CHECK(number(kNone) == "–");
+  CHECK(amount(Quantity::seconds, 0.0123) == "12.3 ms");
+  CHECK(amount(Quantity::bytes, 326.2e6) == "326 MB");
+  CHECK(grouped(82236800) == "82\u202f236\u202f800");
+  CHECK(grouped(12) == "12");
+  CHECK(change(0.66) == "−34 %");
+  CHECK(change(1.004) == "+0.4 %");
+  CHECK(change(3.7) == "× 3.70");
+  CHECK(tick_label(0.30000000000000004) == "0.3");
+  CHECK(tick_label(1e6) == "10⁶");
+  CHECK(unit_for(Quantity::seconds, {0.033, 3}).text == "ms");
+  CHECK(unit_for(Quantity::seconds, {20e-6, 5e-3}).text == "µs");
+  CHECK(unit_for(Quantity::seconds, {}).text == "ns");
+  CHECK(decimals_for({0.95, 1200}) == 3);
+  CHECK(decimals_for({95.8, 3018}) == 1);
+}
+
+TEST_CASE("text from files stays text") {
+  CHECK(escaped("<a href='x'>&\"") == "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
+  CHECK(escaped("a\nb\x01\xff") == "a\\x0ab\\x01\\xff");
+  CHECK(escaped("\xEF\xBF\xBE µ") == "\xEF\xBF\xBD µ");
+}
+
+TEST_CASE("text is cut and broken to a width") {
+  const std::string text = "models/a-long-name-int8";
+  CHECK(fitted(text, 12, 1000) == text);
+  const std::string cut = fitted(text, 12, 100);
+  CHECK(text_width(cut, 12) <= 100);
+  CHECK(cut.substr(0, 6) == "models");
+  CHECK(cut.substr(cut.size() - 3) == "nt8");
+  for (const std::string& words :
+       {std::string("a few words that fill lines"), std::string(99, 'm')}) {
+    std::string joined;
+    for (const std::string& line : wrapped(words, 12, 80)) {
+      CHECK(text_width(line, 12) <= 80);
+      joined += line;
+    }
+    joined.erase(std::remove(joined.begin(), joined.end(), ' '), joined.end());
+    std::string letters = words;
+    letters.erase(std::remove(letters.begin(), letters.end(), ' '), letters.end());
+    CHECK(joined == letters);
+  }
+  CHECK(wrapped("", 12, 80).empty());
+}
+
+TEST_CASE("the first 64 styles are pairs of colour and marker that all differ") {
+  std::vector<std::pair<int, int>> seen;
+  for (int style = 0; style < kColours * kColours; ++style) {
+    const std::pair pair(style % kColours, marker_of(style));
+    CHECK(std::find(seen.begin(), seen.end(), pair) == seen.end());
+    seen.push_back(pair);
+  }
+}
+
+TEST_CASE("labels that are cut to the same text are told apart") {
+  const auto labels = distinct_labels({std::string(99, 'a'), std::string(98, 'a'), "b", "b"}, 100);
+  CHECK(labels[0] != labels[1]);
+  CHECK(labels[1].find(" (2)") != std::string::npos);
+  CHECK(labels[2] == "b");
+  CHECK(labels[3] == "b (2)");
+}
+
+TEST_CASE("a page is well formed, refers to nothing, and holds each plot that has data") {
+  const std::vector<Results> runs = {made_up_results("board", 1)};
+  const std::string page = html_page(runs);
+  CHECK(malformed(page) == "");
+  CHECK(!refers_elsewhere(page));
+  for (const char* title : {"Latency against batch size", "Latency against sequence length",
+                            "Roofline", "Time of ops: hitut6, fp32", "Memory", "Energy of a run",
+                            "Accuracy against latency: low_mani type"}) {
+    CHECK(page.find("aria-label=\"" + std::string(title)) != std::string::npos);
+  }
+  CHECK(page.find("82\u202f236\u202f800") != std::string::npos);
+  CHECK(page.find("VDD_IN (INA3221)") != std::string::npos);
+}
+
+TEST_CASE("what was not measured is left out, or why is said") {
+  Results r = made_up_results("board", 1);
+  r.limits.clear();
+  for (Model& model : r.models) model.accuracy.clear();
+  for (Point& point : r.points) {
+    point.energy.value.reset();
+    point.energy.why = "no sensor";
+    point.ops.clear();
+  }
+  const std::string page = html_page({r});
+  CHECK(malformed(page) == "");
+  for (const char* title : {"Roofline\"", "Time of ops", "Energy of a run", "Accuracy against"}) {
+    CHECK(page.find("aria-label=\"" + std::string(title)) == std::string::npos);
+  }
+  CHECK(page.find("not available: no sensor") != std::string::npos);
+  CHECK(html_page({Results{}}).find("</html>") != std::string::npos);
+}
+
+TEST_CASE("one place of the grid gives bars") {
+  Results r = made_up_results("board", 1);
+  r.points = {r.points[0], r.points[12]};
+  const std::vector<Results> runs = {r};
+  const PlotGroup group = latency_plots(Collection(runs));
+  REQUIRE(group.plots.size() == 1);
+  CHECK(group.plots[0].file == "latency");
+}
+
+TEST_CASE("labels do not overlap and drawings parse, whatever the names and numbers are") {
+  for (const std::vector<Results>& runs :
+       {std::vector<Results>{made_up_results("board", 1)},
+        {made_up_results("a", 1), made_up_results("a", 1), made_up_results("b", 30)},
+        {hostile_results()},
+        {hostile_results(), hostile_results()},
+        {senseless_results()}}) {
+    const Collection collection(runs);
+    const std::vector<NamedPlot> plots = all_plots(collection);
+    CHECK(!plots.empty());
+    for (const NamedPlot& plot : plots) {
+      CAPTURE(plot.file);
+      check_texts(plot.svg);
+      const std::string file = plot.svg.standalone(plot.title);
+      CHECK(malformed(file) == "");
+      CHECK(!refers_elsewhere(file));
+      CHECK(file.find("nan") == std::string::npos);
+      CHECK(file.find("inf") == std::string::npos);
+    }
+    CHECK(malformed(html_page(runs)) == "");
+  }
+}
+
+TEST_CASE("differences within noise are not marked") {
+  CHECK(!difference_of(latency_of(10, 1), latency_of(11, 1)).beyond_noise);
+  CHECK(difference_of(latency_of(10, 0.2), latency_of(11, 0.2)).beyond_noise);
+  CHECK(difference_of(latency_of(11, 0.2), latency_of(10, 0.2)).beyond_noise);
+  CHECK(difference_of(latency_of(10, 0.2), latency_of(11, 0.2)).ratio == doctest::Approx(1.1));
+  // Less than 1 %, and too few runs.
+  CHECK(!difference_of(latency_of(10, 0), latency_of(10.09, 0)).beyond_noise);
+  CHECK(difference_of(latency_of(10, 0), latency_of(10.11, 0)).beyond_noise);
+  CHECK(!difference_of(latency_of(10, 0, 4), latency_of(20, 0)).beyond_noise);
+  // A mean that is known badly: 1.25 · 4 / √25.
+  Latency wide = latency_of(10, 0, 25);
+  wide.deviation = 4;
+  CHECK(spread_of(wide) == doctest::Approx(1));
+}
+
+TEST_CASE("machines are compared where they ran the same model at the same place") {
+  const std::vector<Results> same = {made_up_results("a", 1), made_up_results("b", 1.002)};
+  CHECK(compared_rows(Collection(same)).size() == 24);
+  const std::string calm = html_page(same);
+  const std::string table = calm.substr(calm.find("id=\"comparison\""));
+  const std::string section = table.substr(0, table.find("</table>"));
+  CHECK(section.find("≈ +0.2 %") != std::string::npos);
+  CHECK(section.find("▲") == std::string::npos);
+  CHECK(section.find("same bits") != std::string::npos);
+
+  std::vector<Results> boards = {made_up_results("a", 1), made_up_results("b", 3)};
+  for (Point& point : boards[1].points) {
+    point.isa = "neon64";
+    point.output_hash = "0";
+  }
+  boards[1].points.resize(1);
+  const std::vector<ComparedRow> rows = compared_rows(Collection(boards));
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].isas_differ);
+  const std::string page = html_page(boards);
+  CHECK(page.find("▲ × 3.00") != std::string::npos);
+  CHECK(page.find("<td class=\"short\">differ</td>") != std::string::npos);
+
+  boards[1].models[0].precision = "int8";
+  CHECK(compared_rows(Collection(boards)).empty());
+}
+
+TEST_CASE("machines and models of the same name get labels that differ") {
+  std::vector<Results> runs = {made_up_results("a", 1), made_up_results("a", 1)};
+  CHECK(Collection(runs).machine_label(1) == "a (2)");
+  runs[1].machine.date = "2026-02-01T12:00:00Z";
+  CHECK(Collection(runs).machine_label(1) == "a, 2026-02-01");
+  runs[0].models[1].precision = "fp32";
+  CHECK(Collection(runs).model_label(0, 1) == "hitut6, hitut6-int8.gguf");
+  CHECK(Collection(runs).model_label(1, 1) == "hitut6, int8");
+}
+
+TEST_CASE("a report is written as a page and plots, and never over an input") {
+  const ScratchFolder scratch;
+  const std::vector<Results> runs = {made_up_results("board", 1)};
+  write_report(runs, scratch.file("page.html"), scratch.file("a/b"), {});
+  CHECK(read_text(scratch.file("page.html")) == html_page(runs));
+  CHECK(read_text(scratch.file("a/b/memory.svg")).find("<svg ") == 0);
+  CHECK_THROWS_AS(write_report(runs, scratch.file("page.html"), "", {scratch.file("page.html")}),
+                  FileError);
+  CHECK_THROWS_AS(write_report(runs, "", scratch.file("page.html"), {}), FileError);
+}
