@@ -80,7 +80,10 @@ std::vector<float> forward(const test::Table& table, const Layer& layer, const N
       }
     }
     lstm_layer(be, layer.weights(), steps, rows, backwards, {}, out);
-    spread_steps(be, steps, out, y);
+    const Matrix padded = y;
+    for (int i = 0; i < batch; ++i) {
+      spread_steps(be, steps, i, out, padded.rows_at(steps.sequence_at(i) * longest, longest));
+    }
   };
   Count count(parallel.threads);
   ops(count);

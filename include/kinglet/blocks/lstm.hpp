@@ -77,15 +77,12 @@ void gather_steps(const TimeSteps& s, const T* from, T* to) noexcept {
   }
 }
 
-/// y (batch·longest, n), a padded batch, from rows by time; zeros beyond the end of a sequence.
+/// y (longest, n) = the sequence of place i, from rows by time; zeros beyond its end.
 template <class B>
-void spread_steps(B& be, const TimeSteps& s, ConstMatrix x, Matrix y) noexcept {
-  for (int i = 0; i < s.batch; ++i) {
-    const int first = s.sequence_at(i) * s.longest, length = s.length_of_place(i);
-    for (int t = 0; t < length; ++t)
-      be.copy(x.rows_at(s.start_of(t) + i, 1), y.rows_at(first + t, 1));
-    be.zero(y.rows_at(first + length, s.longest - length));
-  }
+void spread_steps(B& be, const TimeSteps& s, int i, ConstMatrix x, Matrix y) noexcept {
+  const int length = s.length_of_place(i);
+  for (int t = 0; t < length; ++t) be.copy(x.rows_at(s.start_of(t) + i, 1), y.rows_at(t, 1));
+  be.zero(y.rows_at(length, s.longest - length));
 }
 
 /// h and c of each place (batch, units): before a layer where to begin, after it where it ended.

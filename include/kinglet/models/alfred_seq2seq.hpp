@@ -118,6 +118,7 @@ inline Status check_masks(const Config& c) noexcept {
 
 namespace detail {
 
+/// encoded and context of the state, and the words to attend to.
 template <class B>
 void encode_words(B& be, const Config& c, const Weights& w, const Instruction& in,
                   const State& s) noexcept {
@@ -131,7 +132,15 @@ void encode_words(B& be, const Config& c, const Weights& w, const Instruction& i
   embed_words(be, w.words, ids, x);
   lstm_layer(be, w.forward, steps, x, false, {}, y.cols_at(0, c.hidden));
   lstm_layer(be, w.backward, steps, x, true, {}, y.cols_at(c.hidden, c.hidden));
-  spread_steps(be, steps, y, s.encoded);
+  for (int i = 0; i < in.batch; ++i) {  // a sequence at a time, while it is near
+    const int b = steps.sequence_at(i);
+    const Matrix encoded = s.encoded.rows_at(b * in.longest, in.longest);
+    const PackedKeys packed = s.words.sequences_at(b, 1);
+    spread_steps(be, steps, i, y, encoded);
+    be.pack_keys(encoded, encoded, packed);
+    // A softmax of scores over the words, and their mean so weighted: attention with one fixed query.
+    be.attend({w.pool, 1, c.width()}, packed, 1.0f, s.context.rows_at(b, 1));
+  }
 }
 
 /// y (batch, frame) = the visual encoder's view of the frames.
@@ -190,11 +199,6 @@ template <class B>
 void begin(B& be, const Config& c, const Weights& w, const Instruction& in, State& s) noexcept {
   KINGLET_ASSERT(s.batch == in.batch && s.longest == in.longest);
   detail::encode_words(be, c, w, in, s);
-  be.pack_keys(s.encoded, s.encoded, s.words);
-  // A softmax of scores over the words, and their mean so weighted: attention with one fixed query.
-  for (int b = 0; b < in.batch; ++b) {
-    be.attend({w.pool, 1, c.width()}, s.words.sequences_at(b, 1), 1.0f, s.context.rows_at(b, 1));
-  }
   restart(be, w, s);
 }
 
