@@ -12,6 +12,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "file_error.hpp"
@@ -308,14 +309,17 @@ void add_accuracy(CLI::App& app) {
       ->add_option("files", options->files,
                    "Model files (.gguf), the first is the reference; then the evaluation set or "
                    "golden file (.safetensors)")
+      ->type_name("FILE")
       ->required()
       ->expected(2, 64);
   command
       ->add_option("--max-drop", options->max_drop,
                    "Fail when a model is worse than the first by more points")
       ->check(CLI::Range(0.0, 100.0));
-  command->add_option("--recorded", options->recorded,
-                      "metrics.json whose fp32 accuracies are printed beside");
+  command
+      ->add_option("--recorded", options->recorded,
+                   "metrics.json whose fp32 accuracies are printed beside")
+      ->type_name("FILE");
   command
       ->add_option("--within", options->within,
                    "Fail when an accuracy is more examples away from the recorded")
@@ -334,6 +338,9 @@ void add_accuracy(CLI::App& app) {
   auto* json = command->add_flag("--json", options->json, "Print JSON");
   command->add_flag("--answers", options->answers, "Print every answer too, row by row")
       ->needs(json);
+  add_examples(*command,
+               {"kinglet-bench accuracy fp32.gguf int8.gguf eval.safetensors --max-drop 0.5",
+                "kinglet-bench accuracy int8.gguf eval.safetensors --recorded metrics.json"});
   command->callback([options] { run(*options); });
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "measure/energy.hpp"
@@ -257,7 +258,9 @@ void add_model(CLI::App& app) {
   auto o = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("model", "Latency, memory and share of this machine's peak, over a grid");
-  command->add_option("files", o->files, "Model files (.gguf); they take turns")->required();
+  command->add_option("files", o->files, "Model files (.gguf); they take turns")
+      ->type_name("FILE")
+      ->required();
   command
       ->add_option("--task", o->work.task,
                    "Of HiTUT: high, low_mani (default) or low_navi; of Seq2Seq: language, core or "
@@ -289,13 +292,21 @@ void add_model(CLI::App& app) {
       ->check(CLI::Range(1, 10000));
   command->add_flag("--no-limits", o->no_limits,
                     "Measure nothing between the runs: no peaks, no bandwidth");
-  command->add_option("--accuracy", o->accuracy_set,
-                      "Evaluation set or golden file (.safetensors): accuracies beside the times");
+  command
+      ->add_option("--accuracy", o->accuracy_set,
+                   "Evaluation set or golden file (.safetensors): accuracies beside the times")
+      ->type_name("FILE");
   command->add_option("--label", o->label, "What reports call this machine");
-  command->add_option("--sysfs", o->sysfs, "Folder that holds another machine's sys/");
+  command->add_option("--sysfs", o->sysfs, "Folder that holds another machine's sys/")
+      ->type_name("DIR");
   auto* json = command->add_flag("--json", o->json, "Print JSON");
   command->add_flag("--csv", o->csv, "Print CSV")->excludes(json);
   command->add_option("--fresh", o->fresh)->group("");
+  add_examples(*command,
+               {"kinglet-bench model model.gguf",
+                "kinglet-bench model fp32.gguf int8.gguf --seq 32,64,128 --batch 1,4 --threads 1,2",
+                "kinglet-bench model fp32.gguf int8.gguf --accuracy eval.safetensors --json > "
+                "results.json"});
   command->callback([o] { run(*o); });
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "convert_bert.hpp"
 #include "convert_hitut.hpp"
@@ -272,7 +273,10 @@ void add_synth(CLI::App& app) {
   command->add_option("--seed", options->wanted.seed, "Other seeds give other weights")
       ->capture_default_str();
   command->add_option("-o,--output", options->wanted.output, "Model file to write (.gguf)")
+      ->type_name("FILE")
       ->required();
+  add_examples(*command, {"kinglet-bench synth --arch hitut --layers 6 -o big.gguf",
+                          "kinglet-bench synth --arch bert --size minilm --seed 7 -o minilm.gguf"});
   command->callback([=] { run(options->wanted, options->size, options->layers); });
 }
 

@@ -4,6 +4,11 @@ string(REPLACE ";" " " run_weights_text "${run_weights}")
 set(scratch "${CMAKE_CURRENT_BINARY_DIR}/programs")
 file(MAKE_DIRECTORY "${scratch}")
 
+kinglet_add_test(
+  programs.command_line.weights
+  COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/command_line.sh" "${run_weights_text}"
+          "${scratch}/command_line_weights")
+
 # The small ones are in the repository; KINGLET_FIXTURES names a folder with all of them.
 set(KINGLET_FIXTURES "$ENV{KINGLET_FIXTURES}" CACHE PATH "Folder with zoo/ and alfred/, recorded models")
 file(GLOB fixtures CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/*/config.json"
@@ -216,6 +221,10 @@ endif()
 if(TARGET kinglet-bench)
   set(run_bench ${KINGLET_EMULATOR} "$<TARGET_FILE:kinglet-bench>")
   string(REPLACE ";" " " run_bench_text "${run_bench}")
+  kinglet_add_test(
+    programs.command_line.bench
+    COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/command_line.sh" "${run_bench_text}"
+            "${scratch}/command_line_bench")
   kinglet_add_test(
     programs.bench_synth
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_synth.sh" "${run_bench_text}"

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "convert_bert.hpp"
 #include "convert_resnet.hpp"
@@ -67,15 +68,19 @@ void add_convert(CLI::App& app) {
   auto architecture = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("convert", "Make a model file from a checkpoint");
   command->add_option("IN", request->input, "Checkpoint (.pth, .pt, .bin, .safetensors)")
+      ->type_name("FILE")
       ->required();
   command
       ->add_option("--arch", *architecture,
                    "Architecture; default: the one in the config or the checkpoint")
       ->check(CLI::IsMember(architectures()));
-  command->add_option("--config", request->config,
-                      "config.json, or an experiment's exp_config.json");
-  command->add_option("--tables", request->tables, "Id tables (tables.safetensors)");
-  command->add_option("--vocab", request->vocab, "Word pieces or words, one a line, to be stored");
+  command
+      ->add_option("--config", request->config, "config.json, or an experiment's exp_config.json")
+      ->type_name("FILE");
+  command->add_option("--tables", request->tables, "Id tables (tables.safetensors)")
+      ->type_name("FILE");
+  command->add_option("--vocab", request->vocab, "Word pieces or words, one a line, to be stored")
+      ->type_name("FILE");
   command->add_option("--heads", request->heads, "Attention heads, where the config has none")
       ->check(CLI::PositiveNumber);
   command->add_option("--eps", request->eps, "Layer-norm epsilon of the encoder")
@@ -87,7 +92,13 @@ void add_convert(CLI::App& app) {
       ->add_option("--mask-size", request->mask_size,
                    "Rows, and columns, of masks; default: what the checkpoint or the config says")
       ->check(CLI::Range(1, 4096));
-  command->add_option("-o,--output", request->output, "Model file to write (.gguf)")->required();
+  command->add_option("-o,--output", request->output, "Model file to write (.gguf)")
+      ->type_name("FILE")
+      ->required();
+  add_examples(*command,
+               {"kinglet-weights convert model.pth --arch hitut --config config.json --tables "
+                "tables.safetensors --vocab vocab.txt -o model.gguf",
+                "kinglet-weights convert pytorch_model.bin --config config.json -o bert.gguf"});
   command->callback([=] {
     convert(architecture->empty() ? architecture_of(*request) : *architecture, *request, std::cout);
   });

@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "half.hpp"
@@ -216,8 +217,9 @@ void add_diff(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("diff", "Compare the weights of two files; exit code 1 when they differ");
   const auto options = std::make_shared<Options>();
-  command->add_option("A", options->a, "checkpoint or model file")->required();
-  command->add_option("B", options->b, "checkpoint or model file")->required();
+  command->add_option("A", options->a, "checkpoint or model file")->type_name("FILE")->required();
+  command->add_option("B", options->b, "checkpoint or model file")->type_name("FILE")->required();
+  add_examples(*command, {"kinglet-weights diff checkpoint.pth model.safetensors"});
   command->callback([options] {
     if (!print_diff(std::cout, options->a, options->b)) throw CLI::RuntimeError(1);
   });

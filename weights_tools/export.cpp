@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "output_file.hpp"
@@ -49,8 +50,13 @@ void add_export(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "export", "Write the weights of any checkpoint as safetensors, names and dtypes kept");
   const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->input, "PyTorch, safetensors or GGUF file")->required();
-  command->add_option("-o,--output", options->output, "safetensors file to write")->required();
+  command->add_option("FILE", options->input, "PyTorch, safetensors or GGUF file")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("-o,--output", options->output, "safetensors file to write")
+      ->type_name("FILE")
+      ->required();
+  add_examples(*command, {"kinglet-weights export model.gguf -o weights.safetensors"});
   command->callback([options] {
     const std::size_t count = export_safetensors(options->input, options->output);
     std::cout << options->output << ": " << count << " tensors\n";

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "eigen.hpp"
 #include "file_error.hpp"
@@ -178,13 +179,16 @@ void add_factorize(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "factorize",
       "Store the word table V x d as V x r times r x d (truncated SVD); an int8 table stays int8");
-  command->add_option("IN", options->input, "Model file (.gguf)")->required();
+  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
   CLI::Option_group* size = command->add_option_group("size");
   size->add_option("--rank", options->rank, "r")->check(CLI::PositiveNumber);
   size->add_option("--energy", options->energy, "Share of the squared singular values to keep")
       ->check(CLI::Range(0.0, 1.0));
   size->require_option(1);
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
+  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
+      ->type_name("FILE")
+      ->required();
+  add_examples(*command, {"kinglet-weights factorize model.gguf --energy 0.9 -o small.gguf"});
   command->callback([options] { run(*options); });
 }
 

@@ -12,6 +12,7 @@
 #include <set>
 #include <tuple>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "gguf_text.hpp"
@@ -257,8 +258,12 @@ void add_inspect(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "inspect", "List the tensors, metadata and sizes of a PyTorch, safetensors or GGUF file");
   const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->file, "checkpoint or model file")->required();
+  command->add_option("FILE", options->file, "checkpoint or model file")
+      ->type_name("FILE")
+      ->required();
   command->add_flag("--json", options->json, "machine-readable output");
+  add_examples(*command, {"kinglet-weights inspect checkpoint.pth",
+                          "kinglet-weights inspect model.gguf --json"});
   command->callback([options] {
     const Checkpoint checkpoint = read_checkpoint(options->file);
     (options->json ? print_checkpoint_json : print_checkpoint)(std::cout, checkpoint);

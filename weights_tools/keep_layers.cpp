@@ -6,6 +6,7 @@
 #include <memory>
 #include <sstream>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "recentre.hpp"
@@ -152,10 +153,13 @@ void add_keep_layers(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "keep-layers", "Keep some of the layers; a model of shared layers (ALBERT) then runs fewer");
-  command->add_option("IN", options->input, "Model file (.gguf)")->required();
+  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
   command->add_option("LAYERS", options->layers, "Layers in the order they will run: 0,2,4")
       ->required();
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
+  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
+      ->type_name("FILE")
+      ->required();
+  add_examples(*command, {"kinglet-weights keep-layers model.gguf 0,2,4 -o small.gguf"});
   command->callback([options] { run(*options); });
 }
 

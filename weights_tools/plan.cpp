@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "model_session.hpp"
 
@@ -60,13 +61,15 @@ void run(const Options& options) {
 void add_plan(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("plan", "What running a model will take: bytes, FLOPs");
-  command->add_option("file", options->file, "Model file (.gguf)")->required();
+  command->add_option("file", options->file, "Model file (.gguf)")->type_name("FILE")->required();
   command->add_option("--batch", options->batch, "Sequences at once")->check(CLI::Range(1, 4096));
   command->add_option("--live", options->live, "Positions that are not masked (default: all)")
       ->check(CLI::Range(1, 65536));
   command->add_option("--threads", options->threads, "Threads lent")->check(CLI::Range(1, 256));
   command->add_flag("--all-rows", options->every_row, "Every row computed, as verify does");
   command->add_flag("--json", options->json, "Print JSON");
+  add_examples(*command, {"kinglet-weights plan model.gguf --batch 4",
+                          "kinglet-weights plan model.gguf --live 40 --json"});
   command->callback([options] { run(*options); });
 }
 

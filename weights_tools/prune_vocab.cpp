@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "corpus.hpp"
 #include "file_error.hpp"
@@ -265,15 +266,20 @@ void add_prune_vocab(CLI::App& app) {
       "prune-vocab",
       "Keep the words of a corpus; others become the unknown word. Callers keep using the old ids. "
       "A masked LM then predicts the kept words only, in the order of kinglet.vocab.kept");
-  command->add_option("IN", options->input, "Model file (.gguf)")->required();
-  command->add_option(
-      "--corpus", options->corpus,
-      "Golden files, evaluation sets, or texts: an id, a word piece or a word a line");
+  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
+  command
+      ->add_option("--corpus", options->corpus,
+                   "Golden files, evaluation sets, or texts: an id, a word piece or a word a line")
+      ->type_name("FILE");
   command->add_option("--drop-actions", options->drop_actions,
                       "Actions of Seq2Seq that it shall not choose, by name; the others move up");
   command->add_option("--unknown", options->unknown, "Id that stands for words that are left out")
       ->check(CLI::Range(0, 1 << 30));
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")->required();
+  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
+      ->type_name("FILE")
+      ->required();
+  add_examples(*command,
+               {"kinglet-weights prune-vocab model.gguf --corpus eval.safetensors -o small.gguf"});
   command->callback([options] { run(*options); });
 }
 

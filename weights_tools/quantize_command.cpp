@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "output_file.hpp"
@@ -62,10 +63,15 @@ void add_quantize(CLI::App& app) {
   QuantizeRequest& request = options->request;
   CLI::App* command = app.add_subcommand(
       "quantize", "Store matrices and tables in int8; measure over samples what that costs");
-  command->add_option("IN", request.input, "Model file (.gguf)")->required();
-  command->add_option("-o,--output", request.output, "Model file to write (.gguf)")->required();
-  CLI::Option* samples = command->add_option(
-      "--samples", request.samples, "Inputs to measure with: a golden file or an evaluation set");
+  command->add_option("IN", request.input, "Model file (.gguf)")->type_name("FILE")->required();
+  command->add_option("-o,--output", request.output, "Model file to write (.gguf)")
+      ->type_name("FILE")
+      ->required();
+  CLI::Option* samples =
+      command
+          ->add_option("--samples", request.samples,
+                       "Inputs to measure with: a golden file or an evaluation set")
+          ->type_name("FILE");
   command->add_option("--rows", request.rows, "Rows of each task to measure with; 0: all")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
@@ -90,9 +96,16 @@ void add_quantize(CLI::App& app) {
                    "everywhere")
       ->check(CLI::IsMember({"auto", "fp32", "s8"}))
       ->capture_default_str();
-  command->add_option("--report", request.report, "JSON file to write the table to");
+  command->add_option("--report", request.report, "JSON file to write the table to")
+      ->type_name("FILE");
   command->add_option("--isa", request.isa, "Instruction set; default: the best here");
   command->add_option("--threads", request.threads, "Threads")->check(CLI::Range(1, 256));
+  add_examples(
+      *command,
+      {"kinglet-weights quantize model.gguf -o int8.gguf",
+       "kinglet-weights quantize model.gguf --samples eval.safetensors --max-error 0.02 -o "
+       "int8.gguf",
+       "kinglet-weights quantize model.gguf --keep-fp32 action_embd 'blk.0.*' -o int8.gguf"});
   command->callback([options, samples] { run(request_of(*options, samples->count() > 0)); });
 }
 

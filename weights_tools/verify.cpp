@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "checkpoint.hpp"
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "model_session.hpp"
@@ -241,11 +242,14 @@ void run(const Options& options) {
 void add_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("verify", "Compare a model's outputs with recorded ones");
-  command->add_option("model", options->model, "Model file (.gguf)")->required();
+  command->add_option("model", options->model, "Model file (.gguf)")->type_name("FILE")->required();
   command->add_option("goldens", options->goldens, "Recorded inputs and outputs (.safetensors)")
+      ->type_name("FILE")
       ->required();
-  command->add_option("--bounds", options->bounds,
-                      "JSON file with the recorded fp32_error of each output");
+  command
+      ->add_option("--bounds", options->bounds,
+                   "JSON file with the recorded fp32_error of each output")
+      ->type_name("FILE");
   command->add_option("--factor", options->factor, "Times the recorded error")
       ->check(CLI::PositiveNumber);
   command->add_option("--atol", options->atol, "Bound for outputs without a recorded error")
@@ -254,6 +258,9 @@ void add_verify(CLI::App& app) {
   command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
   command->add_option("--allow-missing", options->allow_missing,
                       "Outputs (* stands for any text) that the model need not produce");
+  add_examples(*command,
+               {"kinglet-weights verify model.gguf golden.safetensors --bounds config.json",
+                "kinglet-weights verify model.gguf golden.safetensors --isa all"});
   command->callback([options] { run(*options); });
 }
 

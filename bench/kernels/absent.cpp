@@ -3,17 +3,18 @@
 #include <CLI/CLI.hpp>
 #include <stdexcept>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 
 namespace kinglet::tools {
 
 void add_kernels(CLI::App& app) {
-  app.add_subcommand("kernels", "Not in this build: Google Benchmark was not found")
-      ->allow_extras()
-      ->callback([] {
-        throw std::runtime_error(
-            "kernels: built without Google Benchmark (Debian: libbenchmark-dev)");
-      });
+  CLI::App* command =
+      app.add_subcommand("kernels", "Not in this build: Google Benchmark was not found");
+  command->allow_extras()->callback([] {
+    throw std::runtime_error("kernels: built without Google Benchmark (Debian: libbenchmark-dev)");
+  });
+  add_examples(*command, {"apt install libbenchmark-dev"});
 }
 
 }  // namespace kinglet::tools

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 
+#include "command_line.hpp"
 #include "commands.hpp"
 #include "interleave.hpp"
 #include "model_session.hpp"
@@ -157,13 +158,17 @@ void add_kernels(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "kernels",
       "Speed of single kernels beside this machine's peak; --benchmark_* go to Google Benchmark");
-  command->add_option("--shapes", options->shapes,
-                      "Files of sizes, or names of those in bench/shapes (default: all of them)");
+  command
+      ->add_option("--shapes", options->shapes,
+                   "Files of sizes, or names of those in bench/shapes (default: all of them)")
+      ->type_name("FILE");
   command->add_option("--isa", options->isas, "Instruction sets (default: all that work here)");
   command->add_option("--threads", options->threads, "Numbers of threads, one after the other")
       ->check(CLI::Range(1, 256));
   command->add_flag("--baselines", options->baselines, "OpenBLAS and oneDNN beside ours");
   command->allow_extras();
+  add_examples(*command, {"kinglet-bench kernels --shapes peers --isa avx2 --baselines",
+                          "kinglet-bench kernels --benchmark_filter='^linear_s8/.*/m:160/'"});
   command->callback([options, command] { run(*options, command->remaining()); });
 }
 

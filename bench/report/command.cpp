@@ -34,10 +34,14 @@ void add_report(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "report",
       "One page of what 'kinglet-bench model --json' measured, on one machine or several");
-  command->add_option("files", options->files, "Results (.json)")->required();
-  CLI::Option* page = command->add_option("-o,--output", options->page, "The page (.html)");
+  command->add_option("files", options->files, "Results (.json)")->type_name("FILE")->required();
+  CLI::Option* page =
+      command->add_option("-o,--output", options->page, "The page (.html)")->type_name("FILE");
   CLI::Option* svg =
-      command->add_option("--svg", options->svg, "A folder for the plots, each a file");
+      command->add_option("--svg", options->svg, "A folder for the plots, each a file")
+          ->type_name("DIR");
+  add_examples(*command, {"kinglet-bench report nano.json orin.json -o boards.html",
+                          "kinglet-bench report nano.json --svg plots"});
   command->callback([options, page, svg] {
     if (page->empty() && svg->empty()) throw CLI::RequiredError("--output or --svg");
     run(*options);

@@ -1,0 +1,115 @@
+#include "command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "command_texts.hpp"
+#include "model_session.hpp"
+
+namespace kinglet::tools {
+namespace {
+
+constexpr char kExamples[] = "Examples:\n";
+
+std::vector<std::string> split(const std::string& text, char between) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, between);) parts.push_back(part);
+  return parts;
+}
+
+Argument describe(const CLI::Option& option) {
+  Argument argument;
+  for (const std::string& name : option.get_snames()) argument.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) argument.names.push_back("--" + name);
+  argument.label = option.get_name(true);
+  argument.description = option.get_description();
+  argument.standard = option.get_default_str();
+  argument.required = option.get_required();
+  argument.repeated = option.get_items_expected_max() > 1;
+  if (option.get_type_size() == 0) return argument;  // a flag
+  // "TEXT", or "TEXT:{a,b}" and "INT:INT in [1 - 16]" with a check.
+  const std::string type = option.get_type_name();
+  argument.value = type.substr(type.find(':') + 1);
+  if (argument.value.front() == '{')
+    argument.choices = split(argument.value.substr(1, argument.value.size() - 2), ',');
+  return argument;
+}
+
+/// Also those of groups, which repeat --help.
+void add_arguments(const CLI::App& app, Command& command) {
+  for (const CLI::Option* option : app.get_options()) {
+    const bool again = app.get_name().empty() && option == app.get_help_ptr();
+    if (option->get_group().empty() || again) continue;
+    (option->nonpositional() ? command.options : command.positionals).push_back(describe(*option));
+  }
+  for (const CLI::App* group : app.get_subcommands(nullptr)) {
+    if (group->get_name().empty()) add_arguments(*group, command);
+  }
+}
+
+void add_text_commands(CLI::App& app) {
+  const std::string name = app.get_name();
+  CLI::App* completion = app.add_subcommand("completion", "Print a script that completes commands");
+  const auto shell = std::make_shared<std::string>();
+  completion->add_option("SHELL", *shell, "Shell that will read it")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->callback([&app, shell] { std::cout << completion_script(app, *shell); });
+  add_examples(*completion,
+               {"source <(" + name + " completion bash)",
+                name + " completion fish > ~/.config/fish/completions/" + name + ".fish"});
+
+  CLI::App* manual = app.add_subcommand("man", "Print the manual page");
+  manual->callback([&app] { std::cout << manual_page(app); });
+  add_examples(*manual, {name + " man | man -l -"});
+}
+
+}  // namespace
+
+Command describe(const CLI::App& app) {
+  Command command;
+  command.name = app.get_name();
+  command.description = app.get_description();
+  const std::string footer = app.get_footer();
+  if (footer.rfind(kExamples, 0) == 0) command.examples = footer.substr(sizeof kExamples - 1);
+  add_arguments(app, command);
+  return command;
+}
+
+std::vector<Command> commands_of(const CLI::App& app) {
+  std::vector<Command> commands;
+  for (const CLI::App* command : app.get_subcommands(nullptr)) {
+    if (!command->get_name().empty() && !command->get_group().empty())
+      commands.push_back(describe(*command));
+  }
+  return commands;
+}
+
+void add_examples(CLI::App& command, const std::vector<std::string>& lines) {
+  std::string text = kExamples;
+  for (const std::string& line : lines) text += "  " + line + "\n";
+  command.footer(text);
+}
+
+int run_program(CLI::App& app, int argc, char** argv) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", [&app] { return version_text(app.get_name()); });
+  add_text_commands(app);
+  try {
+    app.parse(argc, argv);
+    std::cout.flush();
+    return 0;
+  } catch (const CLI::RuntimeError& error) {  // a command that found its answer to be "no"
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::cerr << app.get_name() << ": " << error.what() << '\n';
+    return 1;
+  }
+}
+
+}  // namespace kinglet::tools
