@@ -60,20 +60,28 @@ def tensors(x, mask):
     return torch.from_numpy(x), added[:, None, None, :]
 
 
-def write(job):
-    module = Module(job.model).eval()
+def save(job, module, int8_kinds):
+    module.eval()
     if job.int8:
-        module = torch.ao.quantization.quantize_dynamic(module, {torch.nn.Linear}, torch.qint8)
+        module = torch.ao.quantization.quantize_dynamic(module, int8_kinds, torch.qint8)
     torch.save(module, f"{job.folder}/model.pt")
 
 
-def load(job):
+def load_saved(job, tensors_of):
     torch.set_num_threads(job.threads)
     torch.set_grad_enabled(False)
     module = torch.load(f"{job.folder}/model.pt", weights_only=False)
 
     def prepare(first):
-        args = tensors(*job.rows(first))
+        args = tensors_of(*job.rows(first))
         return lambda: module(*args)
 
     return prepare
+
+
+def write(job):
+    save(job, Module(job.model), {torch.nn.Linear})
+
+
+def load(job):
+    return load_saved(job, tensors)

@@ -3,7 +3,7 @@ convolutions stay fp32."""
 import torch
 import torch.nn.functional as F
 
-from .pytorch import linear
+from .pytorch import linear, load_saved, save
 
 PACKAGE = "torch"
 
@@ -118,20 +118,8 @@ class Agent(torch.nn.Module):
 
 
 def write(job):
-    module = Agent(job.model).eval()
-    if job.int8:
-        kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.LSTMCell}
-        module = torch.ao.quantization.quantize_dynamic(module, kinds, torch.qint8)
-    torch.save(module, f"{job.folder}/model.pt")
+    save(job, Agent(job.model), {torch.nn.Linear, torch.nn.LSTM, torch.nn.LSTMCell})
 
 
 def load(job):
-    torch.set_num_threads(job.threads)
-    torch.set_grad_enabled(False)
-    module = torch.load(f"{job.folder}/model.pt", weights_only=False)
-
-    def prepare(first):
-        args = [torch.from_numpy(array) for array in job.rows(first)]
-        return lambda: module(*args)
-
-    return prepare
+    return load_saved(job, lambda *arrays: [torch.from_numpy(array) for array in arrays])
