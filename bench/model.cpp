@@ -21,6 +21,7 @@
 #include "measure/progress.hpp"
 #include "measure/runner.hpp"
 #include "measure/statistics.hpp"
+#include "report/report.hpp"
 #include "results/results.hpp"
 #include "workload.hpp"
 
@@ -35,6 +36,7 @@ struct Options {
   int cold = 0;
   bool no_limits = false;
   std::string accuracy_set, label, sysfs;
+  std::string html, svg;
   bool json = false, csv = false;
   double fresh = -1;  ///< this is the fresh process that another one started
 
@@ -242,6 +244,7 @@ void run(const Options& options) {
   const Results results = Bench(options).run();
   const auto form = options.json ? to_json : options.csv ? to_csv : to_table;
   std::printf("%s", form(results).c_str());
+  write_report({results}, options.html, options.svg, options.files);
   if (results.interrupted) throw CLI::RuntimeError(1);
 }
 
@@ -301,6 +304,8 @@ void add_model(CLI::App& app) {
       ->type_name("DIR");
   auto* json = command->add_flag("--json", o->json, "Print JSON");
   command->add_flag("--csv", o->csv, "Print CSV")->excludes(json);
+  command->add_option("--html", o->html, "Also write a report with plots, one page (.html)");
+  command->add_option("--svg", o->svg, "Also write the plots alone, into this folder");
   command->add_option("--fresh", o->fresh)->group("");
   add_examples(*command,
                {"kinglet-bench model model.gguf",

@@ -1,17 +1,15 @@
 #pragma once
 // Charts: what is drawn, and the drawing of it.
 
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "numbers.hpp"
 #include "scale.hpp"
 #include "svg.hpp"
 
 namespace kinglet::tools::report {
-
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 struct Mark {
   double x = 0, y = 0;

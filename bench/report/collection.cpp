@@ -136,6 +136,16 @@ std::string Collection::text_of(const Setting& setting, bool varying) const {
   return text;
 }
 
+const Point& Collection::shown(const Line& line) const {
+  const Point* point = line.at(reference_);
+  return point != nullptr ? *point : *line.points.begin()->second;
+}
+
+std::string Collection::label_of_shown(const Line& line) const {
+  const Setting setting = Setting::of(shown(line));
+  return setting == reference_ ? line.label : line.label + ", " + text_of(setting);
+}
+
 std::string Collection::text_of(const Setting& setting) const { return text_of(setting, true); }
 
 std::string Collection::common_text() const {

@@ -53,6 +53,11 @@ class Collection {
   /// What most lines have a point of; the first of those: where models are held beside each other.
   const Setting& reference() const { return reference_; }
 
+  /// A line's point there, or its first where it has none.
+  const Point& shown(const Line& line) const;
+  /// With what differs there from the reference.
+  std::string label_of_shown(const Line& line) const;
+
   /// What differs between the points: "batch 4, 128 positions"; "" where nothing does.
   std::string text_of(const Setting& setting) const;
   /// What all points have in common.

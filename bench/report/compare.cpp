@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+
+#include "numbers.hpp"
 
 namespace kinglet::tools::report {
 namespace {
@@ -35,15 +38,33 @@ std::vector<std::vector<Key>> keys_of(const Collection& collection) {
   return keys;
 }
 
-/// Points of one model and setting: of each instruction set, one a machine.
+/// One a machine; null where it has none.
+using Points = std::vector<const Point*>;
+
+/// Points of one model and setting: by instruction set.
 struct Group {
   std::string model;
-  std::map<std::string, std::vector<const Point*>> by_isa;
+  std::map<std::string, Points> by_isa;
 };
 
-int machines_in(const std::vector<const Point*>& points) {
+int machines_in(const Points& points) {
   return static_cast<int>(std::count_if(points.begin(), points.end(),
                                         [](const Point* point) { return point != nullptr; }));
+}
+
+bool isas_differ(const Points& points) {
+  std::set<std::string> isas;
+  for (const Point* point : points) {
+    if (point != nullptr) isas.insert(point->isa);
+  }
+  return isas.size() > 1;
+}
+
+bool is_part_of(const Points& part, const Points& points) {
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    if (part[i] != nullptr && part[i] != points[i]) return false;
+  }
+  return true;
 }
 
 bool is_faster(const Point& a, const Point& b) { return a.latency.p50 < b.latency.p50; }
@@ -51,17 +72,15 @@ bool is_faster(const Point& a, const Point& b) { return a.latency.p50 < b.latenc
 }  // namespace
 
 const char* const kNoiseText =
-    "A difference of two medians counts as beyond noise, and is marked ▲ (slower) or ▼ (faster), "
-    "when "
-    "it is larger than both runs' spread together, √(a² + b²), and larger than 1 %. The spread of "
-    "a "
-    "run is the way from its median to its 90th percentile, or 1.25 standard errors of its mean, "
-    "whichever is more. Differences within noise stand behind ≈; with fewer than 5 runs nothing is "
-    "marked.";
+    "A difference of two medians is beyond noise, and marked ▲ (slower) or ▼ (faster), when it is "
+    "larger than the spread of both, √(a² + b²), and than 1 %. The spread of a run is the way from "
+    "its "
+    "median to its 90th percentile or to its fastest, whichever is longer. Differences within "
+    "noise "
+    "stand behind ≈; with fewer than 5 runs none is marked.";
 
 double spread_of(const Latency& latency) {
-  const double error = 1.25 * latency.deviation / std::sqrt(std::max(1, latency.runs));
-  return std::max(latency.p90 - latency.p50, error);
+  return std::max(latency.p90 - latency.p50, latency.p50 - latency.min);
 }
 
 Difference difference_of(const Latency& reference, const Latency& latency) {
@@ -74,6 +93,13 @@ Difference difference_of(const Latency& reference, const Latency& latency) {
   return difference;
 }
 
+std::string marked(const Difference& difference) {
+  const std::string text = change(difference.ratio);
+  if (!difference.beyond_noise) return "<span class=\"small\">≈ " + text + "</span>";
+  return difference.ratio > 1 ? "<span class=\"slower\">▲ " + text + "</span>"
+                              : "<span class=\"faster\">▼ " + text + "</span>";
+}
+
 std::vector<ComparedRow> compared_rows(const Collection& collection) {
   const std::vector<std::vector<Key>> keys = keys_of(collection);
   const std::size_t machines = collection.runs().size();
@@ -84,26 +110,29 @@ std::vector<ComparedRow> compared_rows(const Collection& collection) {
     for (const auto& [setting, point] : line.points) {
       Group& group = groups[{key, setting}];
       if (group.model.empty()) group.model = collection.model_label(line.run, line.model);
-      std::vector<const Point*>& points = group.by_isa[line.isa];
+      Points& points = group.by_isa[line.isa];
       points.resize(machines);
       points[run] = point;
     }
   }
   std::vector<ComparedRow> rows;
   for (const auto& [key, group] : groups) {
-    std::vector<const Point*> fastest(machines);
+    Points fastest(machines);
     for (const auto& [isa, points] : group.by_isa) {
-      if (machines_in(points) > 1) {
-        rows.push_back({group.model, key.second, points, false});
-        continue;
-      }
       for (std::size_t i = 0; i < machines; ++i) {
         if (points[i] != nullptr && (fastest[i] == nullptr || is_faster(*points[i], *fastest[i]))) {
           fastest[i] = points[i];
         }
       }
     }
-    if (machines_in(fastest) > 1) rows.push_back({group.model, key.second, fastest, true});
+    for (const auto& [isa, points] : group.by_isa) {
+      if (machines_in(points) > 1 && !is_part_of(points, fastest)) {
+        rows.push_back({group.model, key.second, points, isa, false});
+      }
+    }
+    if (machines_in(fastest) > 1) {
+      rows.push_back({group.model, key.second, fastest, "", isas_differ(fastest)});
+    }
   }
   return rows;
 }

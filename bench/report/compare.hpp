@@ -14,13 +14,16 @@ struct Difference {
   bool beyond_noise = false;
 };
 
-/// How far a median may wander: the way from the median to the 90th percentile, or 1.25 standard
-/// errors of the mean, whichever is more.
+/// How far a median may wander: the way from it to the 90th percentile, or to the fastest run,
+/// whichever is longer. On a machine with other work to do both are long.
 double spread_of(const Latency& latency);
 
 /// Beyond noise: the medians are further apart than the root of both spreads' squares, and than 1 %,
 /// for what one process cannot see of its own luck. Never so with fewer than 5 runs.
 Difference difference_of(const Latency& reference, const Latency& latency);
+
+/// As a cell of a table, in HTML.
+std::string marked(const Difference& difference);
 
 /// The above in words, for readers.
 extern const char* const kNoiseText;
@@ -30,12 +33,13 @@ struct ComparedRow {
   std::string model;
   Setting setting;
   std::vector<const Point*> points;  ///< one a machine; null where it has none
+  std::string isa;                   ///< of all; empty: each machine's fastest
   bool isas_differ = false;
 };
 
-/// What was run on two machines or more. Models are the same when name, architecture and precision
-/// are, and the file name where a run has several such. Points of equal instruction set are held
-/// beside each other; those with one that no other machine has, each machine's fastest.
+/// What was run on two machines or more, each with its fastest instruction set; where those that ran
+/// several have one in common, also by that. Models are the same when name, architecture and
+/// precision are, and the file name where a run has several such.
 std::vector<ComparedRow> compared_rows(const Collection& collection);
 
 }  // namespace kinglet::tools::report

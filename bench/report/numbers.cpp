@@ -101,7 +101,7 @@ int decimals_for(const std::vector<double>& values) {
     largest = std::max(largest, value);
   }
   if (largest == 0) return 0;
-  return std::clamp(2 - exponent_of(smallest), 0, std::clamp(6 - exponent_of(largest), 0, 4));
+  return std::clamp(2 - exponent_of(smallest), 0, std::clamp(5 - exponent_of(largest), 0, 4));
 }
 
 std::string fixed(double value, int decimals) {

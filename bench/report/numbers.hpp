@@ -1,10 +1,16 @@
 #pragma once
 // Numbers for people: few digits, one unit a column or axis.
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
 namespace kinglet::tools::report {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+inline double positive(double value) { return value > 0 ? value : kNone; }
+inline double number_of(std::uint64_t value) { return static_cast<double>(value); }
 
 struct Unit {
   double size = 1;  ///< of one, in seconds, bytes …

@@ -117,7 +117,9 @@ std::string memory_section(const Collection& collection) {
          paragraph(
              "The peak is planned before the first run: the file, which is mapped, scratch and "
              "state. "
-             "The measured peak is the process', with the program itself.",
+             "The measured peak is that of a fresh process, with the program itself; pages of the "
+             "file that "
+             "nobody reads are not in it.",
              "note");
 }
 
@@ -156,6 +158,7 @@ std::string html_page(const std::vector<Results>& runs) {
   std::string html =
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n"
       "<title>kinglet-bench report</title>\n<style>" +
       std::string(kPageStyle) + plot_style() + "</style>\n</head>\n<body>\n<header>\n" +
       "<h1>kinglet-bench report</h1>\n" + lead(collection);

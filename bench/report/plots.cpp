@@ -16,8 +16,6 @@ std::string numbered(const std::string& file, std::size_t i, std::size_t count) 
   return count > 1 ? file + "-" + std::to_string(i + 1) : file;
 }
 
-double number_of(std::uint64_t value) { return static_cast<double>(value); }
-
 /// The ends of the interval that holds a share with 95 % (Wilson 1927).
 std::pair<double, double> interval_of(const Accuracy& accuracy) {
   constexpr double kZ = 1.96;
@@ -46,19 +44,19 @@ Chart accuracy_chart(const Collection& collection, const std::string& group,
                      const std::string& name) {
   std::vector<double> times;
   for (const Line& line : collection.lines()) {
-    if (const Point* point = line.at(collection.reference())) times.push_back(point->latency.p50);
+    times.push_back(collection.shown(line).latency.p50);
   }
   const Unit unit = unit_for(Quantity::seconds, times);
   Chart chart;
   bool share = false;
   for (std::size_t i = 0; i < collection.lines().size(); ++i) {
     const Line& line = collection.lines()[i];
-    const Point* point = line.at(collection.reference());
-    if (point == nullptr) continue;
+    const double seconds = collection.shown(line).latency.p50;
+    const std::string label = collection.label_of_shown(line);
     for (const Accuracy& accuracy : collection.model_of(line).accuracy) {
       if (accuracy.group != group || accuracy.name != name) continue;
       Mark mark;
-      mark.x = point->latency.p50 / unit.size;
+      mark.x = seconds / unit.size;
       mark.y = accuracy.value;
       if (accuracy.asked > 0) {
         share = true;
@@ -67,9 +65,8 @@ Chart accuracy_chart(const Collection& collection, const std::string& group,
         mark.high = 100 * high;
         mark.y *= 100;
       }
-      mark.title = line.label + ": " + number(mark.y, 4) + ", " +
-                   amount(Quantity::seconds, point->latency.p50, 4);
-      chart.series.push_back({line.label, static_cast<int>(i), false, {mark}});
+      mark.title = label + ": " + number(mark.y, 4) + ", " + amount(Quantity::seconds, seconds, 4);
+      chart.series.push_back({label, static_cast<int>(i), false, {mark}});
       break;
     }
   }
@@ -77,8 +74,7 @@ Chart accuracy_chart(const Collection& collection, const std::string& group,
   chart.title = "Accuracy against latency: " + what;
   chart.note = collection.text_of(collection.reference());
   if (share) {
-    chart.note += std::string(chart.note.empty() ? "" : "; ") +
-                  "bars: 95 % interval of a share of so many examples";
+    chart.note += std::string(chart.note.empty() ? "" : "; ") + "bars: 95 % interval";
   }
   chart.x = {"Latency, median, " + unit.text, false, true, {}, {}};
   chart.y = {what + (share ? ", % right" : ""), false, false, {}, {}};
@@ -117,7 +113,7 @@ void add_roofs(Chart& chart, const Limits& limits, Reach reach) {
   if (reach.low == 0) reach = {0.1, 100};
   // The roof goes from edge to edge.
   chart.x.range = log_range({reach.low / 1.5, reach.high * 1.5});
-  const auto [left, right] = chart.x.range;
+  const double left = chart.x.range.low, right = chart.x.range.high;
   const double slope = limits.bandwidth * 1e-9;
   double ridge = left;
   const auto roof = [&](const char* name, double peak, int pattern, const char* unit) {

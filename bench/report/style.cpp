@@ -3,7 +3,7 @@
 namespace kinglet::tools::report {
 
 const char* const kPageStyle = R"(
-:root{color-scheme:light dark;--paper:#fff;--ink:#1c1f24;--muted:#5b616b;--line:#e4e7eb;--band:#f6f7f9;
+:root{--paper:#fff;--ink:#1c1f24;--muted:#5b616b;--line:#e4e7eb;--band:#f6f7f9;
 --accent:#0b62a8;--slower:#a8400a;--faster:#00704f}
 @media screen and (prefers-color-scheme:dark){:root{--paper:#15181c;--ink:#e8eaed;--muted:#a2a8b2;
 --line:#2c3138;--band:#1b1f24;--accent:#5aaaf0;--slower:#f08c4e;--faster:#3cc3a0}}

@@ -215,25 +215,18 @@ void Svg::marker(double x, double y, int style, bool small, std::string_view tit
   body_ += title.empty() ? "/>\n" : "><title>" + escaped(title) + "</title></path>\n";
 }
 
-std::string Svg::element(std::string_view name, const std::string& attributes,
-                         const std::string& before) const {
-  return "<svg class=\"plot\" role=\"img\"" + attributes + attribute("aria-label", escaped(name)) +
-         ">\n" + before + body_ + "</svg>\n";
-}
-
 std::string Svg::inline_svg(std::string_view name) const {
-  return element(
-      name,
-      attribute("viewBox", at(kEdge - 1) + " 0 " + at(width_ - kEdge + 1) + " " + at(height_)), "");
+  return "<svg class=\"plot\" role=\"img\"" + attribute("aria-label", escaped(name)) +
+         attribute("viewBox", at(kEdge - 1) + " 0 " + at(width_ - kEdge + 1) + " " + at(height_)) +
+         ">\n" + body_ + "</svg>\n";
 }
 
 std::string Svg::standalone(std::string_view name) const {
   const std::string size = attribute("width", at(width_)) + attribute("height", at(height_));
-  return element(
-      name,
-      attribute("xmlns", "http://www.w3.org/2000/svg") + size +
-          attribute("viewBox", "0 0 " + at(width_) + " " + at(height_)),
-      "<style>\n" + plot_style() + "</style>\n<rect class=\"paper\"" + size + " rx=\"6\"/>\n");
+  return "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"plot\"" + size +
+         attribute("viewBox", "0 0 " + at(width_) + " " + at(height_)) + ">\n<title>" +
+         escaped(name) + "</title>\n<style>\n" + plot_style() + "</style>\n<rect class=\"paper\"" +
+         size + " rx=\"6\"/>\n" + body_ + "</svg>\n";
 }
 
 std::string plot_style() {

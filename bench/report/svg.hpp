@@ -63,8 +63,6 @@ class Svg {
 
  private:
   void path(const std::vector<std::pair<double, double>>& points, const std::string& attributes);
-  std::string element(std::string_view name, const std::string& attributes,
-                      const std::string& before) const;
 
   double width_, height_ = 0;
   std::string body_;

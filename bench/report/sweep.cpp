@@ -121,11 +121,10 @@ PlotGroup bars_of(const Collection& collection, const Figure& figure) {
   std::vector<std::pair<std::size_t, Mark>> marks;
   for (std::size_t i = 0; i < collection.lines().size(); ++i) {
     const Line& line = collection.lines()[i];
-    const Point* point = line.at(collection.reference());
-    if (point == nullptr) continue;
-    Mark mark = figure.mark(*point);
+    const Point& point = collection.shown(line);
+    Mark mark = figure.mark(point);
     if (!std::isfinite(mark.y)) continue;
-    mark.title = title_of(collection, figure, line, *point, mark);
+    mark.title = title_of(collection, figure, line, point, mark);
     values.push_back(mark.y);
     marks.emplace_back(i, mark);
   }
@@ -140,7 +139,7 @@ PlotGroup bars_of(const Collection& collection, const Figure& figure) {
     const auto& [line, mark] = marks[i];
     const Mark shown = scaled(mark, unit.size);
     Bar bar;
-    bar.label = collection.lines()[line].label;
+    bar.label = collection.label_of_shown(collection.lines()[line]);
     bar.amount = number(shown.y, 4) + " " + unit.text;
     bar.segments = {{shown.y, static_cast<int>(line), mark.title}};
     bar.low = shown.low;

@@ -24,6 +24,7 @@ class Table {
   void amounts(const std::string& head, Quantity quantity,
                const std::function<double(std::size_t)>& of);
 
+  std::size_t columns() const { return columns_.size(); }
   std::string str() const;
 
  private:

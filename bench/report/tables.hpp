@@ -12,7 +12,7 @@ std::string limits_table(const Collection& collection);
 std::string model_table(const Collection& collection);
 /// Models against the first one of their run.
 std::string latency_table(const Collection& collection);
-/// Fresh processes up to the first output.
+/// Fresh processes up to the first output, at the reference.
 std::string start_table(const Collection& collection);
 std::string work_table(const Collection& collection);
 std::string op_tables(const Collection& collection);

@@ -218,7 +218,7 @@ TEST_CASE("numbers have the digits that matter") {
   CHECK(unit_for(Quantity::seconds, {0.033, 3}).text == "ms");
   CHECK(unit_for(Quantity::seconds, {20e-6, 5e-3}).text == "µs");
   CHECK(unit_for(Quantity::seconds, {}).text == "ns");
-  CHECK(decimals_for({0.95, 1200}) == 3);
+  CHECK(decimals_for({0.95, 1200}) == 2);
   CHECK(decimals_for({95.8, 3018}) == 1);
 }
 
@@ -340,10 +340,8 @@ TEST_CASE("differences within noise are not marked") {
   CHECK(!difference_of(latency_of(10, 0), latency_of(10.09, 0)).beyond_noise);
   CHECK(difference_of(latency_of(10, 0), latency_of(10.11, 0)).beyond_noise);
   CHECK(!difference_of(latency_of(10, 0, 4), latency_of(20, 0)).beyond_noise);
-  // A mean that is known badly: 1.25 · 4 / √25.
-  Latency wide = latency_of(10, 0, 25);
-  wide.deviation = 4;
-  CHECK(spread_of(wide) == doctest::Approx(1));
+  CHECK(spread_of({9, 10, 1, 7, 10, 12, 15, 15, 0}) == 3);
+  CHECK(spread_of({9, 10, 1, 9, 10, 12, 15, 15, 0}) == 2);
 }
 
 TEST_CASE("machines are compared where they ran the same model at the same place") {
@@ -368,6 +366,22 @@ TEST_CASE("machines are compared where they ran the same model at the same place
   const std::string page = html_page(boards);
   CHECK(page.find("▲ × 3.00") != std::string::npos);
   CHECK(page.find("<td class=\"short\">differ</td>") != std::string::npos);
+
+  // A third one, and a second instruction set that two of them have.
+  std::vector<Results> three = {boards[0], boards[1], boards[0]};
+  CHECK(compared_rows(Collection(three)).size() == 24);
+  for (const std::size_t run : {0u, 2u}) {
+    three[run].points.resize(1);
+    Point slow = three[run].points[0];
+    slow.isa = "scalar";
+    slow.latency.p50 *= 10;
+    three[run].points.push_back(slow);
+  }
+  const std::vector<ComparedRow> both = compared_rows(Collection(three));
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].isa == "scalar");
+  CHECK(both[0].points[1] == nullptr);
+  CHECK(both[1].isas_differ);
 
   boards[1].models[0].precision = "int8";
   CHECK(compared_rows(Collection(boards)).empty());
