@@ -1,7 +1,7 @@
 // The tables with a line for each place of the grid.
 
 #include <algorithm>
-#include <cmath>
+#include <results/roofline.hpp>
 
 #include "chart.hpp"
 #include "compare.hpp"
@@ -202,11 +202,7 @@ std::string op_tables(const Collection& collection) {
           "% of roofline",
           [&](std::size_t i) {
             if (limits == nullptr) return kNone;
-            const double peak = ops[i].int8 ? limits->s8_ops : limits->f32_flops;
-            return positive(100 *
-                            std::max(number_of(ops[i].flops) / peak,
-                                     number_of(ops[i].bytes) / limits->bandwidth) /
-                            ops[i].seconds);
+            return positive(100 * roofline_share(ops[i], *limits));
           },
           1);
       const std::string where = collection.text_of(setting);

@@ -8,14 +8,6 @@
 
 namespace kinglet::tools {
 
-/// Of the instruction set and threads of a point; null where they were not measured.
-inline const Limits* limits_of(const Results& results, const Point& point) {
-  for (const Limits& limits : results.limits) {
-    if (limits.isa == point.isa && limits.threads == point.threads) return &limits;
-  }
-  return nullptr;
-}
-
 /// Seconds of the arithmetic alone.
 inline double arithmetic_seconds(const OpTime& op, const Limits& limits) {
   return static_cast<double>(op.flops) / (op.int8 ? limits.s8_ops : limits.f32_flops);
