@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "../commands.hpp"
+#include "command_line.hpp"
 #include "mapped_file.hpp"
 #include "report.hpp"
 
