@@ -304,8 +304,10 @@ void add_model(CLI::App& app) {
       ->type_name("DIR");
   auto* json = command->add_flag("--json", o->json, "Print JSON");
   command->add_flag("--csv", o->csv, "Print CSV")->excludes(json);
-  command->add_option("--html", o->html, "Also write a report with plots, one page (.html)");
-  command->add_option("--svg", o->svg, "Also write the plots alone, into this folder");
+  command->add_option("--html", o->html, "Also write a report with plots, one page (.html)")
+      ->type_name("FILE");
+  command->add_option("--svg", o->svg, "Also write the plots alone, into this folder")
+      ->type_name("DIR");
   command->add_option("--fresh", o->fresh)->group("");
   add_examples(*command,
                {"kinglet-bench model model.gguf",
