@@ -230,11 +230,12 @@ std::string Svg::standalone(std::string_view name) const {
 }
 
 std::string plot_style() {
-  // Told apart with each kind of colour blindness, and at 3:1 or more from the paper.
-  static const char* const kLight[kColours] = {"#0b62a8", "#c9510c", "#00805e", "#b34a90",
-                                               "#8f6a00", "#3f93cf", "#5c5f66", "#6d3fb0"};
-  static const char* const kDark[kColours] = {"#5aaaf0", "#f08c4e", "#3cc3a0", "#e58cc6",
-                                              "#e3b94c", "#a5d8fa", "#b4b8c0", "#b99af7"};
+  // Also with each kind of colour blindness 9 or more apart in CIELAB, and at 3:1 or more from the
+  // paper.
+  static const char* const kLight[kColours] = {"#0b62a8", "#b8430a", "#00805e", "#b34a90",
+                                               "#b5830a", "#4596d2", "#50535a", "#42208a"};
+  static const char* const kDark[kColours] = {"#4c9fec", "#f08c4e", "#2fb893", "#ee9ace",
+                                              "#f5dc86", "#b5e0fb", "#9da1a8", "#7f5ae6"};
   const auto colours = [](const char* const* series, const char* ink, const char* muted,
                           const char* grid, const char* axis, const char* paper) {
     std::string rules = std::string(".plot text{fill:") + ink + "}.plot .muted{fill:" + muted +

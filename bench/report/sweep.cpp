@@ -29,7 +29,7 @@ struct Panel {
   std::vector<std::pair<std::size_t, std::vector<std::pair<int, const Point*>>>> lines;
 };
 
-/// Panels of at most kMostLines lines, each of two places or more.
+/// Every line of two places or more.
 std::vector<Panel> panels_of(const Collection& collection, const Dimension& dimension,
                              const Figure& figure) {
   std::map<Setting, Panel> panels;
@@ -48,14 +48,19 @@ std::vector<Panel> panels_of(const Collection& collection, const Dimension& dime
       panels[setting].lines.emplace_back(i, points);
     }
   }
-  std::vector<Panel> split;
-  for (const auto& [setting, panel] : panels) {
-    for (std::size_t i = 0; i < panel.lines.size(); ++i) {
-      if (i % kMostLines == 0) split.push_back({setting, {}});
-      split.back().lines.push_back(panel.lines[i]);
-    }
+  std::vector<Panel> all;
+  for (const auto& [setting, panel] : panels) all.push_back(panel);
+  return all;
+}
+
+/// The same in plots of kMostLines lines at most.
+std::vector<Panel> split(const Panel& panel) {
+  std::vector<Panel> parts;
+  for (std::size_t i = 0; i < panel.lines.size(); ++i) {
+    if (i % kMostLines == 0) parts.push_back({panel.setting, {}});
+    parts.back().lines.push_back(panel.lines[i]);
   }
-  return split;
+  return parts;
 }
 
 Mark scaled(Mark mark, double unit) {
@@ -167,18 +172,23 @@ PlotGroup plots_of(const Collection& collection, const Figure& figure) {
   for (const Dimension& dimension : kDimensions) {
     const std::vector<Panel> panels = panels_of(collection, dimension, figure);
     const std::vector<std::size_t> chosen = chosen_of(panels.size(), kMostPlots);
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-      const Chart chart = chart_of(collection, figure, dimension, panels[chosen[i]]);
+    std::vector<Chart> charts;
+    for (const std::size_t i : chosen) {
+      for (const Panel& part : split(panels[i])) {
+        charts.push_back(chart_of(collection, figure, dimension, part));
+      }
+    }
+    for (std::size_t i = 0; i < charts.size(); ++i) {
       std::string file = std::string(figure.file) + "-" + dimension.file;
-      if (chosen.size() > 1) file += "-" + std::to_string(i + 1);
-      group.plots.push_back({file, chart.title, draw(chart)});
+      if (charts.size() > 1) file += "-" + std::to_string(i + 1);
+      group.plots.push_back({file, charts[i].title, draw(charts[i])});
     }
     left_out += panels.size() - chosen.size();
   }
   if (group.plots.empty()) return bars_of(collection, figure);
   if (left_out > 0) {
     group.note = "Plots are shown for some places of the grid; " + std::to_string(left_out) +
-                 " more would be like them, and their numbers are in the table.";
+                 " more are in the table.";
   }
   return group;
 }
