@@ -20,8 +20,7 @@ Told<std::string> read_line(const std::string& path) {
   if (!in || !std::getline(in, line)) {
     return {{}, path + ": " + (errno != 0 ? std::strerror(errno) : "is empty")};
   }
-  const char* const kBlanks = " \t\r\0";
-  const std::string blanks(kBlanks, 4);  // device trees end their texts by a zero
+  const std::string blanks(" \t\r\0", 4);  // device trees end their texts by a zero
   line.erase(line.find_last_not_of(blanks) + 1);
   line.erase(0, line.find_first_not_of(blanks));
   if (line.empty()) return {{}, path + ": is empty"};
