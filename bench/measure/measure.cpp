@@ -118,7 +118,8 @@ class Bench {
       p.every_row = options_.work.every_row;
       p.frequency = clock;
       p.energy = energy_of(*c.workload);
-      if (options_.ops && !interrupted()) p.ops = time_ops(*c.session, *c.workload, kOpSeconds);
+      if (options_.ops && !interrupted())
+        p.ops = time_ops(*c.session, *c.workload, std::min(kOpSeconds, options_.run.seconds));
       measure_fresh(place, p);
     }
   }

@@ -6,6 +6,7 @@
 #include <regex>
 #include <tuple>
 
+#include "interrupt.hpp"
 #include "weight_names.hpp"
 
 namespace kinglet::tools {
@@ -96,7 +97,9 @@ std::vector<OpTime> time_ops(ModelSession& session, Workload& workload, double s
   OpLog log;
   std::vector<Run> plain, watched;
   const auto begin = Clock::now();
-  for (int i = 0; i < kLeast || (i < kMost && seconds_since(begin) < seconds); ++i) {
+  for (int i = 0;
+       i < 1 || (!interrupted() && i < kMost && (i < kLeast || seconds_since(begin) < seconds));
+       ++i) {
     const auto at = Clock::now();
     workload.run();
     plain.push_back({seconds_since(at), {}});
@@ -128,6 +131,7 @@ std::vector<OpTime> time_ops(ModelSession& session, Workload& workload, double s
     ++sum.calls;
     sum.seconds += time;
     sum.flops += op.flops;
+    sum.s8_flops += op.s8_flops;
     sum.bytes += op.bytes;
     other -= time;
   }

@@ -75,6 +75,7 @@ void fields(const OpTime*, F f) {
   f("flops", &OpTime::flops);
   f("bytes", &OpTime::bytes);
   f("int8", &OpTime::int8);
+  f("s8_flops", &OpTime::s8_flops);
 }
 
 template <class F>

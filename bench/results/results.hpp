@@ -63,7 +63,8 @@ struct OpTime {
   std::uint64_t calls = 0;
   double seconds = 0;  ///< of one run
   std::uint64_t flops = 0, bytes = 0;
-  bool int8 = false;
+  bool int8 = false;           ///< of its weights
+  std::uint64_t s8_flops = 0;  ///< those of int8 products among the flops
 };
 
 /// A plain loop over the weights that a run must get from memory or caches.
@@ -120,8 +121,6 @@ struct Results {
 
 /// Those measured with the point's instruction set and threads; null when there are none.
 const Limits* limits_of(const Results& results, const Point& point);
-/// What the point's products take at the least, at the peaks of fp32 and int8.
-double floor_seconds(const Point& point, const Limits& limits);
 
 /// Stable keys; they are described in bench/README.md.
 std::string to_json(const Results& results);

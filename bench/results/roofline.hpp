@@ -1,6 +1,8 @@
 #pragma once
-// The roofline: an op takes at least as long as its arithmetic at this machine's peak, and as its bytes
-// from memory. (Williams, Waterman and Patterson 2009.) What is read from caches may beat the memory.
+// The roofline: what is run takes at least as long as its arithmetic at this machine's peak, and as its
+// bytes from memory (Williams, Waterman and Patterson 2009). What caches hold may come faster than that.
+//
+// `work` is a Point or an OpTime.
 
 #include <algorithm>
 
@@ -8,19 +10,16 @@
 
 namespace kinglet::tools {
 
-/// Seconds of the arithmetic alone.
-inline double arithmetic_seconds(const OpTime& op, const Limits& limits) {
-  return static_cast<double>(op.flops) / (op.int8 ? limits.s8_ops : limits.f32_flops);
+/// What the products take at the least, at the peaks of fp32 and int8.
+template <class Work>
+double floor_seconds(const Work& work, const Limits& limits) {
+  const auto s8 = static_cast<double>(work.s8_flops);
+  return (static_cast<double>(work.flops) - s8) / limits.f32_flops +
+         (s8 > 0 ? s8 / limits.s8_ops : 0);
 }
 
-/// Seconds of reading and writing alone.
-inline double memory_seconds(const OpTime& op, const Limits& limits) {
-  return static_cast<double>(op.bytes) / limits.bandwidth;
-}
-
-/// The time that the roofline allows.
 inline double least_seconds(const OpTime& op, const Limits& limits) {
-  return std::max(arithmetic_seconds(op, limits), memory_seconds(op, limits));
+  return std::max(floor_seconds(op, limits), static_cast<double>(op.bytes) / limits.bandwidth);
 }
 
 /// 1: as fast as the roofline; 0 for what has no work that is counted.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "results.hpp"
+#include "roofline.hpp"
 #include "text_table.hpp"
 
 namespace kinglet::tools {
@@ -277,12 +278,15 @@ std::string ops(const Results& results, const Point& p) {
   if (p.ops.empty()) return "";
   double sum = 0;
   for (const OpTime& op : p.ops) sum += op.seconds;
-  Lines lines = {{"op", "tensor", "calls", "ms", "%", "GFLOP/s", "GB/s"}};
+  Lines lines = {{"op", "tensor", "calls", "ms", "%", "GFLOP/s", "GB/s", "% of roofline"}};
+  const Limits* const limits = limits_of(results, p);
+  const auto positive_text = [](double x) { return x > 0 ? text_of("%.1f", x) : ""; };
   for (const OpTime& op : p.ops) {
     lines.push_back({op.op, op.tensor + (op.int8 ? " int8" : ""), std::to_string(op.calls),
                      text_of("%.4f", op.seconds * 1e3), text_of("%.1f", 100 * op.seconds / sum),
-                     text_of("%.1f", number(op.flops) * 1e-9 / op.seconds),
-                     text_of("%.1f", number(op.bytes) * 1e-9 / op.seconds)});
+                     positive_text(number(op.flops) * 1e-9 / op.seconds),
+                     positive_text(number(op.bytes) * 1e-9 / op.seconds),
+                     limits ? positive_text(100 * roofline_share(op, *limits)) : ""});
   }
   lines.push_back({"all", "", "", text_of("%.4f", sum * 1e3), "100.0"});
   return "\n" + model_of(results, p).name + ", " + p.task +

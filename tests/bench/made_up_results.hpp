@@ -77,7 +77,8 @@ inline tools::Results made_up_results(const std::string& label, double slow, dou
             p.ops.push_back(
                 {part.op, part.tensor, 6, part.share * t, static_cast<std::uint64_t>(flops),
                  static_cast<std::uint64_t>(product ? flops / (model == 0 ? 13 : 40) : flops / 2),
-                 model == 1 && product});
+                 model == 1 && product,
+                 model == 1 && product ? static_cast<std::uint64_t>(flops) : 0});
           }
         }
         r.points.push_back(p);

@@ -40,7 +40,7 @@ Results full_results() {
   p.resident_growth.value = 0;
   p.frequency.value = Frequency{1.5e9, 1.25e9, 1e9, true};
   p.energy.value = Energy{"INA3221", "VDD_IN", 5.5, 2.5, 0.75, {"VDD_CPU", "VDD_GPU"}};
-  p.ops = {{"linear", "blk.*.ffn_up", 6, 0.25, 1000, 10, true}};
+  p.ops = {{"linear", "blk.*.ffn_up", 6, 0.25, 1000, 10, true, 900}};
   p.output_hash = "0123456789abcdef";
   r.points = {p};
   r.interrupted = true;
@@ -78,6 +78,7 @@ TEST_CASE("results come back from JSON as they were") {
   CHECK(p.resident_growth.value == 0u);
   CHECK(p.energy.value->other_rails == std::vector<std::string>{"VDD_CPU", "VDD_GPU"});
   CHECK(p.ops[0].int8);
+  CHECK(p.ops[0].s8_flops == 900);
   CHECK(back.interrupted);
 
   const Results empty = from_json(to_json({}), "b.json");

@@ -15,7 +15,7 @@ struct ObservedOp {
   const char* name;
   const void* weights;  ///< where they begin, or the part of them that it reads; null: it has none
   bool int8;            ///< are they
-  std::uint64_t flops, bytes;  ///< as Count has them
+  std::uint64_t flops, s8_flops, bytes;  ///< as Count has them
 };
 
 template <class Inner, class Watch>
@@ -158,7 +158,8 @@ class Observe {
     watch_->end();
     Count count;
     op(count);
-    watch_->seen({name, weights.data, weights.int8, count.flops(), count.bytes_moved()});
+    watch_->seen(
+        {name, weights.data, weights.int8, count.flops(), count.s8_flops(), count.bytes_moved()});
   }
 
   Inner& inner_;
