@@ -4,7 +4,6 @@
 
 #include "seq2seq_workload.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
@@ -42,6 +41,7 @@ class Seq2SeqWorkload : public Workload {
     logits_ = room(batch * steps_, c.actions);
     hidden_ = room(batch, c.width());
     if (masks_) mask_ = room(batch, c.mask_size * c.mask_size);
+    results_ = {logits_.data(), hidden_.data(), masks_ ? mask_.data() : nullptr};
     Arena counted;
     seq2seq::take_state(counted, c, batch, in_.longest);
     held_bytes_ = counted.peak();
@@ -61,17 +61,13 @@ class Seq2SeqWorkload : public Workload {
   Plan plan() const override {
     Count count(session_.threads());
     seq2seq::State state = no_state();
-    play(count, state, nullptr, {});
-    Plan plan = plan_of(count);
-    plan.scratch_bytes = std::max(plan.scratch_bytes, words_scratch_bytes_);
-    return plan;
+    play(count, state, nullptr);
+    return plan_of(count);
   }
 
   void run() override {
-    session_.run(scratch_bytes_, [&](auto& backend) {
-      play(backend, state_, frame_numbers_.data(),
-           {logits_.data(), hidden_.data(), masks_ ? mask_.data() : nullptr});
-    });
+    session_.run(scratch_bytes_,
+                 [&](auto& backend) { play(backend, state_, frame_numbers_.data()); });
   }
 
   std::size_t held_bytes() const override { return held_bytes_; }
@@ -131,13 +127,12 @@ class Seq2SeqWorkload : public Workload {
     Count count(session_.threads());
     seq2seq::State nothing = no_state();
     begin(count, nothing);
-    words_scratch_bytes_ = count.scratch_bytes();
-    session_.run(words_scratch_bytes_, [&](auto& backend) { begin(backend, state_); });
+    session_.run(count.scratch_bytes(), [&](auto& backend) { begin(backend, state_); });
   }
 
   /// frames: null while counting.
   template <class B>
-  void play(B& be, seq2seq::State& s, const float* frames, const Results& results) const {
+  void play(B& be, seq2seq::State& s, const float* frames) const {
     const seq2seq::Config& c = session_.config();
     const seq2seq::Weights& w = session_.weights();
     if (task_ == "core") {
@@ -150,13 +145,11 @@ class Seq2SeqWorkload : public Workload {
       seq2seq::Frames here = frames_;
       here.data = frames ? frames + t * size : nullptr;
       seq2seq::Output out;
-      if (results.logits) {
-        out.logits = results.logits + static_cast<std::ptrdiff_t>(t) * in_.batch * c.actions;
-      }
+      out.logits = results_.logits + static_cast<std::ptrdiff_t>(t) * in_.batch * c.actions;
       seq2seq::step(be, c, w, s, here, nullptr, out);
-      if (masks_) seq2seq::mask(be, c, w, s.cont, results.mask);
+      if (masks_) seq2seq::mask(be, c, w, s.cont, results_.mask);
     }
-    be.copy(s.h, {results.hidden, in_.batch, c.width()});
+    be.copy(s.h, {results_.hidden, in_.batch, c.width()});
   }
 
   static void add(const Linear& w, std::vector<WeightRead>& to) {
@@ -176,10 +169,10 @@ class Seq2SeqWorkload : public Workload {
   seq2seq::Frames frames_;
   std::vector<std::int32_t> words_;
   std::vector<float> frame_numbers_, logits_, hidden_, mask_;
+  Results results_;
   std::unique_ptr<unsigned char, Free> state_memory_;
   seq2seq::State state_;
   std::size_t held_bytes_ = 0, scratch_bytes_ = 0;
-  std::size_t words_scratch_bytes_ = 0;  ///< of the core, to be given the words' states
 };
 
 }  // namespace

@@ -9,6 +9,16 @@ kinglet_add_test(
   COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/command_line.sh" "${run_weights_text}"
           "${scratch}/command_line_weights")
 
+# kinglet_makes(<test> <file>), kinglet_needs(<test> <file>...): which tests run after which.
+function(kinglet_makes name file)
+  set_tests_properties(${KINGLET_TEST_PREFIX}${name} PROPERTIES FIXTURES_SETUP
+                                                                ${KINGLET_TEST_PREFIX}${file})
+endfunction()
+function(kinglet_needs name)
+  list(TRANSFORM ARGN PREPEND "${KINGLET_TEST_PREFIX}" OUTPUT_VARIABLE files)
+  set_tests_properties(${KINGLET_TEST_PREFIX}${name} PROPERTIES FIXTURES_REQUIRED "${files}")
+endfunction()
+
 # The small ones are in the repository; KINGLET_FIXTURES names a folder with all of them.
 set(KINGLET_FIXTURES "$ENV{KINGLET_FIXTURES}" CACHE PATH "Folder with zoo/ and alfred/, recorded models")
 file(GLOB fixtures CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/*/config.json"
@@ -62,10 +72,8 @@ if(KINGLET_FIXTURES AND KINGLET_MINILM AND NOT CMAKE_CROSSCOMPILING)
     programs.verify_minilm
     COMMAND kinglet-weights verify "${scratch}/minilm.gguf"
             "${minilm}/cases/sentences40.safetensors" --bounds "${minilm}/model.json")
-  set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_minilm
-                       PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}minilm)
-  set_tests_properties(${KINGLET_TEST_PREFIX}programs.verify_minilm
-                       PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}minilm)
+  kinglet_makes(programs.convert_minilm minilm)
+  kinglet_needs(programs.verify_minilm minilm)
 else()
   kinglet_add_test(
     programs.verify_minilm
@@ -85,10 +93,8 @@ if(KINGLET_FIXTURES AND KINGLET_RESEMBLYZER AND NOT CMAKE_CROSSCOMPILING)
   kinglet_add_test(
     programs.verify_resemblyzer COMMAND kinglet-weights verify "${scratch}/resemblyzer.gguf" ${cases}
                                         --bounds "${speaker}/model.json" --isa all)
-  set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_resemblyzer
-                       PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}resemblyzer)
-  set_tests_properties(${KINGLET_TEST_PREFIX}programs.verify_resemblyzer
-                       PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}resemblyzer)
+  kinglet_makes(programs.convert_resemblyzer resemblyzer)
+  kinglet_needs(programs.verify_resemblyzer resemblyzer)
 else()
   kinglet_add_test(
     programs.verify_resemblyzer
@@ -105,22 +111,14 @@ kinglet_add_test(
   COMMAND kinglet-weights convert "${small}/model_best_seen.pth" --arch hitut --config
           "${small}/config.json" --tables "${small}/tables.safetensors" --vocab
           "${small}/vocab.txt" -o "${KINGLET_SMALL_MODEL}")
-set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_small
-                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}small_model)
-
-# kinglet_needs_small_model(<name>): the test runs after the conversion.
-function(kinglet_needs_small_model name)
-  set_tests_properties(${KINGLET_TEST_PREFIX}${name}
-                       PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}small_model)
-endfunction()
+kinglet_makes(programs.convert_small small_model)
 
 set(KINGLET_SMALL_INT8_MODEL "${scratch}/hitut6_small_int8.gguf")
 kinglet_add_test(
   programs.quantize_small COMMAND kinglet-weights quantize "${KINGLET_SMALL_MODEL}" --attention s8
                                   -o "${KINGLET_SMALL_INT8_MODEL}")
-kinglet_needs_small_model(programs.quantize_small)
-set_tests_properties(${KINGLET_TEST_PREFIX}programs.quantize_small
-                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}small_int8_model)
+kinglet_needs(programs.quantize_small small_model)
+kinglet_makes(programs.quantize_small small_int8_model)
 
 # As right as PyTorch: within two examples of every accuracy it reached in fp32.
 if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
@@ -128,7 +126,7 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
     programs.accuracy_small
     COMMAND kinglet-bench accuracy "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors" --recorded
             "${small}/metrics.json" --within 2 --batch 4)
-  kinglet_needs_small_model(programs.accuracy_small)
+  kinglet_needs(programs.accuracy_small small_model)
   if(KINGLET_SANITIZE)  # minutes; accuracy_small runs the same code
     kinglet_add_test(programs.bench_accuracy COMMAND "${CMAKE_COMMAND}" -E echo
                      "skipped: variants of a model by accuracy, under sanitizers")
@@ -139,16 +137,13 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
               $<TARGET_FILE:kinglet-weights> "${KINGLET_SMALL_MODEL}" "${small}/eval.safetensors"
               "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/bench_accuracy")
   endif()
-  kinglet_needs_small_model(programs.bench_accuracy)
+  kinglet_needs(programs.bench_accuracy small_model)
   kinglet_add_test(
     programs.bench_model
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_model.sh" $<TARGET_FILE:kinglet-bench>
             "${KINGLET_SMALL_MODEL}" "${KINGLET_SMALL_INT8_MODEL}" "${small}/eval.safetensors"
             "${scratch}/bench_model" "${KINGLET_SANITIZE}")
-  set_tests_properties(
-    ${KINGLET_TEST_PREFIX}programs.bench_model
-    PROPERTIES FIXTURES_REQUIRED
-               "${KINGLET_TEST_PREFIX}small_model;${KINGLET_TEST_PREFIX}small_int8_model")
+  kinglet_needs(programs.bench_model small_model small_int8_model)
   kinglet_add_test(
     programs.bench_seq2seq
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_seq2seq.sh" $<TARGET_FILE:kinglet-bench>
@@ -173,7 +168,7 @@ endif()
 if(TARGET hitut_agent)
   kinglet_add_test(examples.hitut_agent COMMAND hitut_agent "${KINGLET_SMALL_MODEL}"
                    "${PROJECT_BINARY_DIR}/episode.bin")
-  kinglet_needs_small_model(examples.hitut_agent)
+  kinglet_needs(examples.hitut_agent small_model)
   # What it allocates at the start it keeps until its end, as on a device.
   set_tests_properties(${KINGLET_TEST_PREFIX}examples.hitut_agent
                        PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0)
@@ -186,15 +181,14 @@ kinglet_add_test(
   programs.convert_bert
   COMMAND kinglet-weights convert "${bert}/pytorch_model.oldnames.bin" --config
           "${bert}/config.json" --vocab "${bert}/vocab.txt" -o "${KINGLET_BERT_MODEL}")
-set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_bert
-                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}bert_model)
+kinglet_makes(programs.convert_bert bert_model)
 if(TARGET sentence_embedding)
   kinglet_add_test(examples.sentence_embedding COMMAND sentence_embedding "${KINGLET_BERT_MODEL}"
                    "the cat is on it" "it is on the cat." "a dog")
   set_tests_properties(
     ${KINGLET_TEST_PREFIX}examples.sentence_embedding
-    PROPERTIES FIXTURES_REQUIRED ${KINGLET_TEST_PREFIX}bert_model ENVIRONMENT
-               ASAN_OPTIONS=detect_leaks=0 PASS_REGULAR_EXPRESSION "3 sentences")
+    PROPERTIES ENVIRONMENT ASAN_OPTIONS=detect_leaks=0 PASS_REGULAR_EXPRESSION "3 sentences")
+  kinglet_needs(examples.sentence_embedding bert_model)
 endif()
 
 set(KINGLET_SEQ2SEQ_MODEL "${scratch}/seq2seq_small.gguf")
@@ -203,8 +197,7 @@ kinglet_add_test(
   COMMAND kinglet-weights convert
           "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/seq2seq_im_mask/best_seen.legacy.pth" -o
           "${KINGLET_SEQ2SEQ_MODEL}")
-set_tests_properties(${KINGLET_TEST_PREFIX}programs.convert_seq2seq
-                     PROPERTIES FIXTURES_SETUP ${KINGLET_TEST_PREFIX}seq2seq_model)
+kinglet_makes(programs.convert_seq2seq seq2seq_model)
 
 # An episode of made-up models: eyes of 512 channels are too slow to be emulated or sanitized.
 if(TARGET alfred_agent AND TARGET kinglet-bench AND NOT CMAKE_CROSSCOMPILING
@@ -229,6 +222,17 @@ if(TARGET kinglet-bench)
     programs.bench_synth
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_synth.sh" "${run_bench_text}"
             "${run_weights_text}" "${scratch}/bench_synth")
+  if(NOT CMAKE_CROSSCOMPILING AND NOT KINGLET_SANITIZE)  # counts do not depend on either
+    kinglet_add_test(
+      programs.bench_plans
+      COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_plans.sh" $<TARGET_FILE:kinglet-bench>
+              $<TARGET_FILE:kinglet-weights> "${scratch}/bench_plans")
+    kinglet_add_test(
+      programs.published_sizes
+      COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/published_sizes.sh"
+              $<TARGET_FILE:kinglet-bench> $<TARGET_FILE:kinglet-weights>
+              "${scratch}/published_sizes")
+  endif()
   kinglet_add_test(
     programs.bench_kernels
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_kernels.sh" "${run_bench_text}"

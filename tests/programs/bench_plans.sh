@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# What is planned is what is used, for every architecture, task, precision, batch and number of threads;
+# and the ops that `kinglet-bench model --ops` names do all of the work that was counted.
+# usage: bench_plans.sh <kinglet-bench> <kinglet-weights> <scratch folder>
+set -euo pipefail
+bench=$1 weights=$2 scratch=$3
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch"
+
+fail() { echo "$1"; cat out err; exit 1; }
+
+# check <argument>...: four points
+check() {
+  "$bench" model "$@" --batch 1,3 --threads 1,2 --seconds 0 --no-limits --ops --json >out 2>err ||
+    fail "$*"
+  awk -F'[:,]' '
+    /"scratch_planned"/ { planned = $2 }
+    /"scratch_used"/ { if ($2 != planned) { print "planned" planned ", used" $2; wrong = 1 } }
+    /"ops": \[/ { inside = 1; op_flops = op_s8_flops = op_bytes = 0 }
+    inside && /"flops"/ { op_flops += $2 }
+    inside && /"s8_flops"/ { op_s8_flops += $2 }
+    inside && /"bytes"/ { op_bytes += $2 }
+    inside && /\]/ {
+      inside = 0
+      ++points
+      if (op_flops != flops || op_s8_flops != s8_flops || op_bytes != bytes) {
+        print "ops: " op_flops, op_s8_flops, op_bytes " of " flops, s8_flops, bytes
+        wrong = 1
+      }
+    }
+    !inside && /"flops"/ { flops = $2 + 0 }
+    !inside && /"s8_flops"/ { s8_flops = $2 + 0 }
+    !inside && /"bytes_moved"/ { bytes = $2 + 0 }
+    END { exit wrong || points != 4 }' out || fail "$*"
+}
+
+# both <file> <argument>...: in fp32 and in int8
+both() {
+  check "$@"
+  check "int8_$1" "${@:2}"
+}
+
+for sizes in "hitut --size minilm --layers 1 --vocab 200" "bert --size minilm --layers 1 --vocab 200" \
+  "alfred-seq2seq --size small --vocab 200 --actions 7" "resnet --size small"; do
+  arch=${sizes%% *}
+  read -ra options <<<"$sizes"
+  "$bench" synth --arch "${options[@]}" -o "$arch.gguf" >out 2>err || fail "synth $arch"
+  attention=()
+  case $arch in hitut | bert) attention=(--attention s8) ;; esac
+  "$weights" quantize "$arch.gguf" ${attention[@]+"${attention[@]}"} -o "int8_$arch.gguf" >out 2>err ||
+    fail "quantize $arch"
+done
+for task in high low_mani low_navi; do both hitut.gguf --task $task --seq 17; done
+both hitut.gguf --all-rows --seq 40
+both bert.gguf --seq 17
+both bert.gguf --all-rows --seq 40
+for task in language core whole; do both alfred-seq2seq.gguf --task $task --seq 9 --steps 3; done
+both resnet.gguf --image 64
