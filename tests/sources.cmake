@@ -24,6 +24,8 @@ endif()
 if(XSIMD_INCLUDE_DIR)
   kinglet_add_script_test(headers.alone.aarch64 ${alone} "${XSIMD_INCLUDE_DIR}"
                           aarch64-linux-gnu-g++ -march=armv8.2-a+dotprod+i8mm)
+  # Started early, so that short tests fill the gaps.
+  set_tests_properties(${KINGLET_TEST_PREFIX}headers.alone.aarch64 PROPERTIES COST 50)
 endif()
 
 get_property(isa_objects GLOBAL PROPERTY KINGLET_ISA_OBJECTS)

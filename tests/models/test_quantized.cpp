@@ -13,6 +13,7 @@
 #include "quantize.hpp"
 #include "recentre.hpp"
 #include "smooth.hpp"
+#include "tools/tool_files.hpp"
 
 using namespace kinglet;
 using namespace kinglet::test;
@@ -186,10 +187,8 @@ TEST_CASE(
 
 TEST_CASE(
     "int8 keeps every accuracy of the trained model, and channels of any offset do not matter") {
-  if (*KINGLET_EMULATOR != '\0') {
-    std::printf("skipped: accuracies in int8: minutes under emulation\n");
-    return;
-  }
+  if (tests::is_emulated() || tests::kSanitized)
+    return tests::say_skipped("accuracies in int8: minutes under emulation or sanitizers");
   const auto set = tools::read_checkpoint(kSet);
   const auto wanted = accuracies(trained_model(), set);
   auto request = request_for(trained_model(), "trained_int8.gguf");

@@ -13,6 +13,7 @@
 #include "checkpoint.hpp"
 #include "hitut_samples.hpp"
 #include "models/hitut_fixture.hpp"
+#include "tools/tool_files.hpp"
 
 using namespace kinglet;
 using namespace kinglet::test;
@@ -89,8 +90,12 @@ TEST_CASE("every decision of the recorded episodes is reproduced from words and 
     return static_cast<std::int32_t>(std::find(all.begin(), all.end(), name) - all.begin());
   };
 
+  // Emulated, an episode takes 20 s.
+  const std::size_t most = tests::is_emulated() ? 1 : 5;
+  if (most == 1) tests::say_skipped("all recorded episodes but one: minutes under emulation");
   int decisions = 0;
-  for (const Json& episode : recorded.at("episodes")) {
+  for (std::size_t e = 0; e < most; ++e) {
+    const Json& episode = recorded.at("episodes").at(e);
     for (const Json& step : episode.at("steps")) {
       CAPTURE(decisions);
       hitut::Observation seen;
@@ -144,5 +149,5 @@ TEST_CASE("every decision of the recorded episodes is reproduced from words and 
       ++decisions;
     }
   }
-  CHECK(decisions == 226);
+  CHECK(decisions == (most == 1 ? 33 : 226));
 }

@@ -14,20 +14,10 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kMostData = std::uint64_t{64} << 20;  // beside the mapped file
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kMeasures = false;
-#elif defined(__has_feature)
-constexpr bool kMeasures = !__has_feature(address_sanitizer);
-#else
-constexpr bool kMeasures = true;
-#endif
-
-bool is_emulated() { return std::string(KINGLET_EMULATOR).size() > 0; }
-
 /// Inspect and export; the error, if any, is one line. Memory is limited, time measured.
 int check_program(const std::string& path, const ScratchFolder& scratch) {
   const std::string out = scratch.file("out.safetensors");
-  const std::uint64_t most = kMeasures && !is_emulated() ? kMostData : 0;
+  const std::uint64_t most = !kSanitized && !is_emulated() ? kMostData : 0;
   const Ran inspected = run_weights({"inspect", path}, scratch, most);
   const Ran exported = run_weights({"export", path, "-o", out}, scratch, most);
   for (const Ran* ran : {&inspected, &exported}) {
@@ -39,7 +29,7 @@ int check_program(const std::string& path, const ScratchFolder& scratch) {
       CHECK(ran->err == "");
     }
     CHECK(ran->err.find("bad_alloc") == std::string::npos);
-    if (kMeasures && !is_emulated()) CHECK(ran->seconds < 1);
+    if (!kSanitized && !is_emulated()) CHECK(ran->seconds < 1);
   }
   CHECK(std::filesystem::exists(out) == (exported.code == 0));
   std::filesystem::remove(out);
@@ -80,7 +70,7 @@ TEST_CASE("kinglet-weights gives every hostile file its verdict") {
 }
 
 TEST_CASE("kinglet-weights stays within its memory and time where a small file describes much") {
-  if (is_emulated() || !kMeasures) {
+  if (is_emulated() || kSanitized) {
     say_skipped("memory and time limits of the program: emulation and sanitizers have their own");
   }
   const ScratchFolder scratch;

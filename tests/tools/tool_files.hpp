@@ -23,6 +23,16 @@ inline void say_skipped(const std::string& what) {
   std::fflush(stdout);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+inline constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+inline bool is_emulated() { return *KINGLET_EMULATOR != '\0'; }
+
 /// A folder that goes away with the object.
 class ScratchFolder {
  public:
