@@ -8,9 +8,11 @@
 #include "file_error.hpp"
 #include "hitut_samples.hpp"
 #include "made_up.hpp"
+#include "pabee_session.hpp"
 #include "resnet_session.hpp"
 #include "seq2seq_workload.hpp"
 #include "session.hpp"
+#include "speaker_session.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -139,6 +141,80 @@ class BertWorkload : public Workload {
   std::vector<float> embedding_;
 };
 
+/// Sequences that never agree: every layer and every classifier runs.
+class PabeeWorkload : public Workload {
+ public:
+  PabeeWorkload(PabeeSession& session, const WorkloadOptions& options)
+      : session_(session), every_row_(options.every_row) {
+    if (!options.task.empty()) throw std::runtime_error("--task: this model has one task");
+    const bert::Config& c = session.config().encoder;
+    Random random;
+    in_.text.batch = options.batch;
+    in_.text.seq = live_positions(session, options);
+    in_.patience = c.layers + 1;
+    ids_ = random.ids(in_.text.batch, in_.text.seq, c.vocab);
+    in_.text.ids = ids_.data();
+    logits_.resize(static_cast<std::size_t>(options.batch) *
+                   static_cast<std::size_t>(session.config().labels));
+  }
+
+  std::string task() const override { return "every exit"; }
+  int length() const override { return in_.text.seq; }
+  Plan plan() const override {
+    const bert::Trace everything{};
+    return session_.plan(in_, every_row_ ? &everything : nullptr);
+  }
+  void run() override {
+    const bert::Trace everything{};
+    session_.forward(in_, {logits_.data()}, every_row_ ? &everything : nullptr);
+  }
+  std::size_t io_bytes() const override { return bytes_of(ids_, logits_); }
+  std::uint64_t hash() const override {
+    Hash hash;
+    hash.add(logits_);
+    return hash.value();
+  }
+
+ private:
+  PabeeSession& session_;
+  bool every_row_;
+  pabee::Input in_;
+  std::vector<std::int32_t> ids_;
+  std::vector<float> logits_;
+};
+
+/// Utterances of as many frames as there are positions; by default 160, 1.6 s.
+class SpeakerWorkload : public Workload {
+ public:
+  SpeakerWorkload(SpeakerSession& session, const WorkloadOptions& options) : session_(session) {
+    if (!options.task.empty()) throw std::runtime_error("--task: this model has one task");
+    if (options.every_row) throw std::runtime_error("--all-rows: this model computes every row");
+    const speaker::Config& c = session.config();
+    Random random;
+    in_.batch = options.batch;
+    in_.longest = options.size > 0 ? options.size : session.positions();
+    frames_ = random.numbers(in_.batch, in_.longest * c.input);
+    in_.frames = frames_.data();
+    embedding_.resize(static_cast<std::size_t>(in_.batch) * static_cast<std::size_t>(c.embedding));
+  }
+
+  std::string task() const override { return "embedding"; }
+  int length() const override { return in_.longest; }
+  Plan plan() const override { return session_.plan(in_.batch, in_.longest); }
+  void run() override { session_.forward(in_, embedding_.data()); }
+  std::size_t io_bytes() const override { return bytes_of(frames_, embedding_); }
+  std::uint64_t hash() const override {
+    Hash hash;
+    hash.add(embedding_);
+    return hash.value();
+  }
+
+ private:
+  SpeakerSession& session_;
+  speaker::Input in_;
+  std::vector<float> frames_, embedding_;
+};
+
 /// Features of camera frames of 300 × 300.
 class ResnetWorkload : public Workload {
  public:
@@ -203,6 +279,10 @@ std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOpt
     return std::make_unique<HitutWorkload>(*hitut, options);
   if (auto* bert = dynamic_cast<BertSession*>(&session))
     return std::make_unique<BertWorkload>(*bert, options);
+  if (auto* pabee = dynamic_cast<PabeeSession*>(&session))
+    return std::make_unique<PabeeWorkload>(*pabee, options);
+  if (auto* speaker = dynamic_cast<SpeakerSession*>(&session))
+    return std::make_unique<SpeakerWorkload>(*speaker, options);
   if (auto* resnet = dynamic_cast<ResnetSession*>(&session))
     return std::make_unique<ResnetWorkload>(*resnet, options);
   if (auto* seq2seq = dynamic_cast<Seq2SeqSession*>(&session))

@@ -226,7 +226,9 @@ if(TARGET kinglet-bench)
     kinglet_add_test(
       programs.bench_plans
       COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_plans.sh" $<TARGET_FILE:kinglet-bench>
-              $<TARGET_FILE:kinglet-weights> "${scratch}/bench_plans")
+              $<TARGET_FILE:kinglet-weights>
+              "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/pabee_bert_regression"
+              "${scratch}/bench_plans")
     kinglet_add_test(
       programs.published_sizes
       COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/published_sizes.sh"

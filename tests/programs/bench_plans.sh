@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # What is planned is what is used, for every architecture, task, precision, batch and number of threads;
 # and the ops that `kinglet-bench model --ops` names do all of the work that was counted.
-# usage: bench_plans.sh <kinglet-bench> <kinglet-weights> <scratch folder>
+# usage: bench_plans.sh <kinglet-bench> <kinglet-weights> <PABEE fixture folder> <scratch folder>
 set -euo pipefail
-bench=$1 weights=$2 scratch=$3
+bench=$1 weights=$2 pabee=$3 scratch=$4
 rm -rf "$scratch"
 mkdir -p "$scratch"
 cd "$scratch"
@@ -57,3 +57,8 @@ both bert.gguf --seq 17
 both bert.gguf --all-rows --seq 40
 for task in language core whole; do both alfred-seq2seq.gguf --task $task --seq 9 --steps 3; done
 both resnet.gguf --image 64
+
+"$weights" convert "$pabee/pytorch_model.safetensors" --config "$pabee/config.json" -o pabee.gguf >out 2>err ||
+  fail "convert pabee"
+"$weights" quantize pabee.gguf -o int8_pabee.gguf >out 2>err || fail "quantize pabee"
+both pabee.gguf --seq 9
