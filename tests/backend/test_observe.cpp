@@ -31,6 +31,7 @@ struct Network {
     linear.k = 16;
     norm.gamma = norm.beta = gamma.values.data();
     norm.n = 32;
+    norm.eps = 1e-5f;
   }
 
   template <class B>

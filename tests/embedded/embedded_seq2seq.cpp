@@ -1,6 +1,6 @@
 // An agent of LSTMs on a device for thousands of steps: instructions of any length, masks now and
 // then. Not one allocation, and memory that does not grow.
-// usage: embedded_seq2seq MODEL.gguf STEPS
+// usage: embedded_seq2seq MODEL.gguf STEPS [emulated]
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -80,7 +80,9 @@ int main(int argc, char** argv) {
       if (done == 0) before = after;
     }
   });
-  if (before == 0) {
+  if (argc > 3) {
+    std::printf("skipped: resident memory: under emulation it is the emulator's\n");
+  } else if (before == 0) {
     std::printf("skipped: resident memory: /proc/self/statm is not there\n");
   } else if (after != before) {
     std::fprintf(stderr, "%ld pages resident, then %ld\n", before, after);
