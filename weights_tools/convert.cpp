@@ -53,7 +53,7 @@ std::string architecture_of(const ConvertRequest& request) {
   BertModel::Family family{};
   if (names_bert_family(config, family)) return "bert";
   if (const auto type = config.text(config.inside("model_type"))) {
-    config.fail("model_type", tools::quoted(*type) + " is not supported");
+    config.fail("model_type", in_quotes(*type) + " is not supported");
   }
   // HiTUT's experiments, alone or in a config beside other things.
   for (const char* key : {"use_bert", "exp_config.use_bert", "training_args.use_bert"}) {

@@ -189,7 +189,7 @@ class Description {
     if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_tanh")
       return "gelu_tanh";
     if (name == "relu") return "relu";
-    config_.fail(key, tools::quoted(name) + " is not supported");
+    config_.fail(key, in_quotes(name) + " is not supported");
   }
 
   void read_numerics() {
@@ -243,7 +243,7 @@ class Description {
     if (!m_.classes.empty()) m_.labels = dim(m_.classes + ".weight", 2, 0);
     const bool reads_pooled = !m_.classes.empty() && m_.class_in.empty();
     if (reads_pooled && m_.pooler.empty()) {
-      throw FileError(request_.input, "tensor " + tools::quoted(m_.classes + ".weight"),
+      throw FileError(request_.input, "tensor " + in_quotes(m_.classes + ".weight"),
                       "classes of every token are not supported, only of the sequence");
     }
   }
@@ -341,7 +341,7 @@ Checkpoint with_family_names(const Checkpoint& checkpoint) {
   for (Tensor& tensor : out.tensors) {
     tensor.name = family_name(tensor.name);
     if (!names.insert(tensor.name).second) {
-      throw FileError(out.path, "tensor " + tools::quoted(tensor.name), "is there under two names");
+      throw FileError(out.path, "tensor " + in_quotes(tensor.name), "is there under two names");
     }
   }
   for (auto& [dropped, kept] : out.aliases) {

@@ -155,7 +155,7 @@ std::optional<Ids> ConfigFile::id_rows(const std::string& key, std::size_t& colu
 }
 
 Ids ids_of(const Checkpoint& tables, const Tensor& tensor) {
-  const std::string where = "tensor " + tools::quoted(tensor.name);
+  const std::string where = "tensor " + in_quotes(tensor.name);
   std::int64_t (*read)(const unsigned char*) = nullptr;
   switch (tensor.dtype) {
     case DType::u8: read = integer_at<std::uint8_t>; break;
@@ -188,7 +188,7 @@ int id_of_piece(const std::string& path, const std::vector<std::string>& pieces,
                 const std::string& piece) {
   const auto found = std::find(pieces.begin(), pieces.end(), piece);
   if (found == pieces.end()) {
-    throw FileError(path, "vocabulary", "has no line " + tools::quoted(piece));
+    throw FileError(path, "vocabulary", "has no line " + in_quotes(piece));
   }
   return static_cast<int>(found - pieces.begin());
 }

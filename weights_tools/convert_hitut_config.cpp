@@ -101,7 +101,7 @@ class Description {
                          : names("roberta") ? Encoder::roberta
                                             : Encoder::bert;
     if (seen && said != *seen) {
-      config_.fail(key, "is " + tools::quoted(*model) + ", but the checkpoint looks like " +
+      config_.fail(key, "is " + in_quotes(*model) + ", but the checkpoint looks like " +
                             name_of(*seen) + " (" + std::to_string(rows) + " token types)");
     }
     return said;
@@ -219,7 +219,7 @@ class Description {
       const bool tanh = starts("gelu_new") || activation->find("tanh") != std::string::npos;
       m_.activation = tanh ? "gelu_tanh" : "gelu";
     } else {
-      config_.fail("activation", tools::quoted(*activation) + " is not supported");
+      config_.fail("activation", in_quotes(*activation) + " is not supported");
     }
   }
 
@@ -232,7 +232,7 @@ class Description {
     const auto head = config_.text(argument("pred_head_pos"));
     if (!head) unknown("pred_head_pos", "it must be in the config (cls or sep)");
     if (*head != "cls" && *head != "sep") {
-      config_.fail(argument("pred_head_pos"), tools::quoted(*head) + " is neither cls nor sep");
+      config_.fail(argument("pred_head_pos"), in_quotes(*head) + " is neither cls nor sep");
     }
     m_.pred_head_pos = *head;
     const auto flag = [&](const char* name, bool otherwise) {
@@ -288,9 +288,9 @@ class Description {
     const auto get = [&](const char* name, std::size_t rank) -> const Tensor& {
       const Tensor* tensor = tables.find(name);
       if (tensor == nullptr)
-        throw FileError(tables.path, "tensor " + tools::quoted(name), "is missing");
+        throw FileError(tables.path, "tensor " + in_quotes(name), "is missing");
       if (tensor->shape.size() != rank) {
-        throw FileError(tables.path, "tensor " + tools::quoted(name),
+        throw FileError(tables.path, "tensor " + in_quotes(name),
                         "has the shape " + to_text(tensor->shape));
       }
       return *tensor;

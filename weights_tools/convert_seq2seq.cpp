@@ -108,7 +108,7 @@ int mask_size_of(const ConvertRequest& request, const Checkpoint& checkpoint,
                         value.find_first_not_of("0123456789") == std::string::npos;
     const int size = number ? std::stoi(value) : 0;
     if (size < 1 || size > kMost)
-      throw FileError(request.input, key, tools::quoted(value) + " is no size of a mask");
+      throw FileError(request.input, key, in_quotes(value) + " is no size of a mask");
     return size;
   }
   for (const char* key : {"pframe", "args.pframe", "dims.pframe", "training_args.pframe"}) {

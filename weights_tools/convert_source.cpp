@@ -58,11 +58,11 @@ std::string to_text(const Shape& shape) {
 }
 
 void WeightSource::refuse(const std::string& name, const std::string& what) const {
-  throw std::runtime_error("tensor " + tools::quoted(name) + ": " + what);
+  throw std::runtime_error("tensor " + in_quotes(name) + ": " + what);
 }
 
 void CheckpointWeights::refuse(const std::string& name, const std::string& what) const {
-  throw FileError(checkpoint_.path, "tensor " + tools::quoted(name), what);
+  throw FileError(checkpoint_.path, "tensor " + in_quotes(name), what);
 }
 
 const Tensor& CheckpointWeights::get(const std::string& name) const {
@@ -151,7 +151,7 @@ std::string CheckpointWeights::tie(const std::vector<std::string>& names) {
     } else if (same_contents(*kept, *tensor)) {
       twins_.insert(tensor);
     } else {
-      refuse(name, "differs from " + tools::quoted(first) + ", but they are one parameter");
+      refuse(name, "differs from " + in_quotes(first) + ", but they are one parameter");
     }
   }
   if (kept == nullptr) refuse(names.front(), "is missing");

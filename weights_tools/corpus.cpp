@@ -61,7 +61,7 @@ class Reader {
         copy_elements(tensor, first, n, part.data());
         for (std::uint64_t i = 0; i < n; ++i)
           add(integer_at(tensor.dtype, &part[static_cast<std::size_t>(i * tensor.item_size)]),
-              "tensor " + quoted(tensor.name));
+              "tensor " + in_quotes(tensor.name));
       }
     }
     if (!found)
@@ -80,7 +80,7 @@ class Reader {
     }
     if (lines.empty()) throw FileError(path_, "corpus", "is empty");
     if (std::all_of(lines.begin(), lines.end(), is_number)) {
-      for (const std::string_view line : lines) add(number_of(line), "line " + quoted(line));
+      for (const std::string_view line : lines) add(number_of(line), "line " + in_quotes(line));
       return;
     }
     if (pieces.empty())
@@ -93,7 +93,7 @@ class Reader {
       if (found == ids.end()) {
         ++corpus_.unknown_pieces;
       } else {
-        add(found->second, "line " + quoted(line));
+        add(found->second, "line " + in_quotes(line));
       }
     }
   }

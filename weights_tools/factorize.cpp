@@ -69,7 +69,7 @@ DenseMatrix whole_table(const ModelEdit& edit) {
   if (edit.find_tensor(kFactor) == nullptr) return table;
   const DenseMatrix factor = edit.matrix(kFactor);
   if (factor.k != table.k || factor.parts != 1)
-    throw FileError(edit.path(), tools::quoted(kFactor), "does not fit the table");
+    throw FileError(edit.path(), in_quotes(kFactor), "does not fit the table");
   std::vector<double> transposed(factor.values.size());
   for (std::size_t j = 0; j < size_of(factor.n); ++j)
     for (std::size_t i = 0; i < size_of(factor.k); ++i)
@@ -126,15 +126,15 @@ void run(const Options& options) {
 FactorizeResult factorize_words(ModelEdit& edit, int rank, double energy) {
   const ModelEdit::Tensor& stored = edit.tensor(kTable);
   if (stored.is_matrix())
-    throw FileError(edit.path(), tools::quoted(kTable),
+    throw FileError(edit.path(), in_quotes(kTable),
                     "is also the decoder of a masked LM, which must read whole rows");
   const bool int8 = stored.is_s8();
   const DenseMatrix x = whole_table(edit);
   const std::size_t d = size_of(x.k);
   if (x.k > kMostWidth)
-    throw FileError(edit.path(), tools::quoted(kTable), "is wider than 4096 columns");
+    throw FileError(edit.path(), in_quotes(kTable), "is wider than 4096 columns");
   if (!std::all_of(x.values.begin(), x.values.end(), [](float v) { return std::isfinite(v); }))
-    throw FileError(edit.path(), tools::quoted(kTable), "holds a value that is not finite");
+    throw FileError(edit.path(), in_quotes(kTable), "holds a value that is not finite");
   const int most = std::min(x.n, x.k);
   if (rank < 0 || rank > most)
     throw FileError(edit.path(), "--rank", "must be 1 to " + std::to_string(most));

@@ -22,7 +22,7 @@ class FileError : public std::runtime_error {
  private:
   static std::string place_of(const Status& status) {
     std::string place;
-    if (!status.subject().empty()) place = quoted(status.subject());
+    if (!status.subject().empty()) place = in_quotes(status.subject());
     if (status.offset() != Status::kNowhere) {
       place += (place.empty() ? "offset " : " at offset ") + std::to_string(status.offset());
     }

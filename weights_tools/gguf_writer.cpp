@@ -30,7 +30,7 @@ std::uint64_t padding(std::uint64_t size) {
 }
 
 [[noreturn]] void misuse(const Sink& out, std::string_view name, const char* what) {
-  throw FileError(out.path(), quoted(name), what);
+  throw FileError(out.path(), in_quotes(name), what);
 }
 
 }  // namespace

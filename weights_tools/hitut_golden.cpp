@@ -17,7 +17,7 @@ Task task_of(const Samples& golden) {
     if (wanted == name) return task;
   }
   throw FileError(golden.path(), "metadata",
-                  "task_type " + quoted(wanted) + " is not one of HiTUT's");
+                  "task_type " + in_quotes(wanted) + " is not one of HiTUT's");
 }
 
 /// Everything one run writes, heads and trace.
@@ -246,12 +246,13 @@ std::vector<Values> run_recorded(HitutSession& session, const Checkpoint& checkp
   const std::string position =
       golden.meta("pred_head_pos", config.navigation_reads_cls ? "cls" : "sep");
   if (position != "cls" && position != "sep") {
-    throw FileError(golden.path(), "metadata", "pred_head_pos " + quoted(position) + " is unknown");
+    throw FileError(golden.path(), "metadata",
+                    "pred_head_pos " + in_quotes(position) + " is unknown");
   }
   config.navigation_reads_cls = position == "cls";
   const std::string entry = golden.meta("entry", "batch");
   if (entry != "batch" && entry != "step") {
-    throw FileError(golden.path(), "metadata", "entry " + quoted(entry) + " is unknown");
+    throw FileError(golden.path(), "metadata", "entry " + in_quotes(entry) + " is unknown");
   }
   auto out = entry == "step" ? run_step(session, golden, wanted)
                              : run_batch(session, golden, wanted, most);

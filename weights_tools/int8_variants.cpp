@@ -79,7 +79,7 @@ Int8Variants::Int8Variants(const ModelEdit& model, const ColumnFactors& smooth,
             name, rows ? quantize_rows_for(dense, triangle_of(*rows, f)) : quantize_rows(dense), f);
       }
     } catch (const std::domain_error& error) {
-      throw FileError(model.path(), quoted(name), error.what());
+      throw FileError(model.path(), in_quotes(name), error.what());
     }
     weight.f32_bytes = tensor.bytes.size();
     weight.s8_bytes = bytes_of(s8_, name);

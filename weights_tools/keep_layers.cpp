@@ -29,7 +29,7 @@ std::vector<std::uint32_t> stored_order(const ModelEdit& edit, const std::string
   const std::string stored_key = arch + ".stored_block_count", order_key = arch + ".block_order";
   const std::uint64_t stored = edit.find_value(stored_key) ? edit.number(stored_key) : count;
   const auto fail = [&](const char* what) {
-    throw FileError(edit.path(), tools::quoted(arch + ".block_count"), what);
+    throw FileError(edit.path(), in_quotes(arch + ".block_count"), what);
   };
   if (count < 1 || count > kMostLayers || stored < 1 || stored > count)
     fail("is no usable number of layers");

@@ -66,7 +66,7 @@ void ModelEdit::open(Bytes bytes) {
 }
 
 void ModelEdit::fail(std::string_view what, const std::string& why) const {
-  throw FileError(path_, quoted(what), why);
+  throw FileError(path_, in_quotes(what), why);
 }
 
 const ModelEdit::Value* ModelEdit::find_value(std::string_view key) const {

@@ -46,7 +46,7 @@ std::unique_ptr<ModelSession> open_source(const ModelBytes& source, const std::s
   for (const Architecture& known : kArchitectures) {
     if (*name == known.name) return known.open(source, isa, threads);
   }
-  throw FileError(source.name, "general.architecture", quoted(*name) + " is unknown");
+  throw FileError(source.name, "general.architecture", in_quotes(*name) + " is unknown");
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ std::uint64_t panel_part_items(const Panels& panels, DType dtype, std::uint64_t 
   const std::uint64_t block_items = kRows * depth;
   if (panels.n == 0 || panels.parts == 0 || items % block_items != 0 ||
       items / block_items % panels.parts != 0 || items / block_items / panels.parts != blocks)
-    throw FileError(path, "tensor " + quoted(tensor),
+    throw FileError(path, "tensor " + in_quotes(tensor),
                     "does not hold " + std::to_string(panels.parts) + " times " +
                         std::to_string(panels.n) + " x " + std::to_string(panels.k) + " in panels");
   return blocks * block_items;

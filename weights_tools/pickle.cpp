@@ -243,7 +243,7 @@ bool Unpickler::step() {
     std::uint64_t index = 0;
     const std::string_view text = line();
     if (!parse_decimal(text, negative, index, too_large) || negative || too_large)
-      fail("not a memo number: " + quoted(text, 40));
+      fail("not a memo number: " + in_quotes(text, 40));
     return index;
   };
   static constexpr std::initializer_list<Kind> kLists = {Kind::list, Kind::object};

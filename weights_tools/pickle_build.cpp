@@ -59,7 +59,7 @@ void Unpickler::push_decimal(std::string_view text, bool is_long) {
   bool negative = false, too_large = false;
   std::uint64_t magnitude = 0;
   if (!parse_decimal(text, negative, magnitude, too_large))
-    fail("not an integer: " + quoted(text, 40));
+    fail("not an integer: " + in_quotes(text, 40));
   constexpr std::uint64_t kTop = std::uint64_t{1} << 63;
   if (too_large || magnitude > kTop || (magnitude == kTop && !negative))
     return push_text(Kind::big_integer, {});
@@ -76,7 +76,7 @@ void Unpickler::push_real(std::string_view text) {
   // strtod also knows blanks and hexadecimal, which no pickle has
   const bool plain = copy.find_first_of(" \t\v\f\r\nxXpP(") == std::string::npos;
   if (text.empty() || text.size() > kLongest || !plain || end != copy.c_str() + copy.size())
-    fail("not a number: " + quoted(text, 40));
+    fail("not a number: " + in_quotes(text, 40));
   push(real);
 }
 
@@ -204,7 +204,7 @@ void Unpickler::append(const Value& list, std::size_t begin) {
   }
   stack_.resize(begin);
   if (list.kind == Kind::object && node.holds_storage)
-    fail(quoted(node.type) + " is not known and is given a storage: a weight would vanish");
+    fail(in_quotes(node.type) + " is not known and is given a storage: a weight would vanish");
 }
 
 /// Keys and values from `begin` on.
@@ -219,7 +219,7 @@ void Unpickler::set_items(const Value& dict, std::size_t begin) {
   }
   stack_.resize(begin);
   if (dict.kind == Kind::object && node.holds_storage)
-    fail(quoted(node.type) + " is not known and is given a storage: a weight would vanish");
+    fail(in_quotes(node.type) + " is not known and is given a storage: a weight would vanish");
 }
 
 /// Everything above the mark becomes a container.
@@ -260,7 +260,7 @@ void Unpickler::build() {
   note(node, state);
   node.state = state;
   if (target.kind == Kind::object && node.holds_storage)
-    fail(quoted(node.type) + " is not known and is given a storage: a weight would vanish");
+    fail(in_quotes(node.type) + " is not known and is given a storage: a weight would vanish");
 }
 
 }  // namespace kinglet::tools::pickle

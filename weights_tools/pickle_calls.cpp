@@ -153,7 +153,7 @@ Value Unpickler::instance(const Value& type, const Value& arguments) {
 
 Value Unpickler::inert(std::string_view type, const Value& arguments) {
   if (type.substr(0, 6) == "torch." && type.find("._rebuild_") != std::string_view::npos)
-    fail("a tensor made by " + quoted(type) + " (sparse, quantized …) is not supported");
+    fail("a tensor made by " + in_quotes(type) + " (sparse, quantized …) is not supported");
   Value value;
   value.kind = Kind::object;
   value.node = heap_.node();
@@ -161,7 +161,7 @@ Value Unpickler::inert(std::string_view type, const Value& arguments) {
   value.node->arguments = arguments;
   note(*value.node, arguments);
   if (value.node->holds_storage)
-    fail(quoted(type) + " is not known and is given a storage: a weight would vanish");
+    fail(in_quotes(type) + " is not known and is given a storage: a weight would vanish");
   return value;
 }
 
@@ -208,11 +208,12 @@ Storage* Unpickler::persistent(const Value& id) {
   if (!tag.is_text() || tag.string() != "storage") fail("a persistent id that is not a storage's");
   const Element* element = storage_element(id.items[1]);
   if (element == nullptr)
-    fail("unknown storage class" +
-         (id.items[1].kind == Kind::object ? " " + quoted(id.items[1].node->type) : std::string()));
+    fail("unknown storage class" + (id.items[1].kind == Kind::object
+                                        ? " " + in_quotes(id.items[1].node->type)
+                                        : std::string()));
   if (!key.is_text()) fail(std::string("a storage key is ") + name_of(key.kind));
   if (!location.is_text()) fail(std::string("a storage location is ") + name_of(location.kind));
-  const std::string name = "storage " + quoted(key.string());
+  const std::string name = "storage " + in_quotes(key.string());
   if (numel.kind != Kind::integer || numel.integer < 0)
     fail(name + ": its length is not a number of elements");
   if (options_.legacy && id.items[5].kind != Kind::none)
@@ -243,7 +244,7 @@ Storage* Unpickler::persistent(const Value& id) {
 Value Unpickler::tensor(const Value& arguments, std::size_t fewest, std::size_t most,
                         bool has_element) {
   const std::string_view key = nearest_text();
-  const std::string name = key.empty() ? "a tensor" : "tensor " + quoted(key);
+  const std::string name = key.empty() ? "a tensor" : "tensor " + in_quotes(key);
   if (arguments.size < fewest || arguments.size > most)
     fail(name + " is described by " + std::to_string(arguments.size) + " arguments");
   const Value& storage = arguments.items[0];
@@ -306,7 +307,7 @@ void Unpickler::read_view(View& view, const Value* arguments, const std::string&
     fail(name + ": its size overflows 64 bits");
   if (needed > view.storage->nbytes)
     fail(name + " needs " + std::to_string(needed) + " bytes of storage " +
-         quoted(view.storage->key) + ", which has " + std::to_string(view.storage->nbytes));
+         in_quotes(view.storage->key) + ", which has " + std::to_string(view.storage->nbytes));
   if (!empty && dense > options_.largest_dense)
     fail(name + " would take " + std::to_string(dense) + " bytes when written out");
 }

@@ -36,7 +36,7 @@ std::uint32_t vocabulary_of(const ModelEdit& edit) {
   const std::string key = edit.architecture() + ".vocab_size";
   const std::uint64_t vocab = edit.number(key);
   if (vocab < 1 || vocab > kMostRows)
-    throw FileError(edit.path(), tools::quoted(key), "is no usable number");
+    throw FileError(edit.path(), in_quotes(key), "is no usable number");
   return static_cast<std::uint32_t>(vocab);
 }
 
@@ -45,7 +45,7 @@ int rows_of(const ModelEdit& edit, const std::string& name) {
   const ModelEdit::Tensor& tensor = edit.tensor(name);
   if (tensor.is_table()) return static_cast<int>(tensor.shape[0]);
   if (tensor.is_matrix() && tensor.panels->parts == 1) return static_cast<int>(tensor.panels->n);
-  throw FileError(edit.path(), tools::quoted(name), "is neither a table nor a matrix of words");
+  throw FileError(edit.path(), in_quotes(name), "is neither a table nor a matrix of words");
 }
 
 /// X: DenseMatrix or RowsS8, whose scales stay as they are.
@@ -86,8 +86,7 @@ void keep_rows(ModelEdit& edit, const std::string& name, const Rows& rows) {
 void keep_values(ModelEdit& edit, const std::string& name, std::size_t all, const Rows& rows) {
   if (edit.find_tensor(name) == nullptr) return;
   const std::vector<float> values = edit.vector(name);
-  if (values.size() != all)
-    throw FileError(edit.path(), tools::quoted(name), "has not a value a word");
+  if (values.size() != all) throw FileError(edit.path(), in_quotes(name), "has not a value a word");
   std::vector<float> kept;
   for (const std::uint32_t row : rows) kept.push_back(values[row]);
   edit.put_bias(name, kept);
@@ -103,7 +102,7 @@ Rows rows_by_id(const ModelEdit& edit, std::uint32_t vocab, std::size_t rows) {
   }
   if (row_of.size() != vocab ||
       *std::max_element(row_of.begin(), row_of.end()) + std::size_t{1} != rows)
-    throw FileError(edit.path(), tools::quoted(kTable),
+    throw FileError(edit.path(), in_quotes(kTable),
                     "has not a row for each word of the vocabulary");
   return row_of;
 }
@@ -138,14 +137,14 @@ void prune_decoder(ModelEdit& edit, std::size_t all, const Rows& rows) {
   Rows kept;
   if (edit.find_value(kKeptKey)) kept = edit.numbers(kKeptKey);
   if (!kept.empty() && kept.size() != all)
-    throw FileError(edit.path(), tools::quoted(kKeptKey), "has not an id for each row");
+    throw FileError(edit.path(), in_quotes(kKeptKey), "has not an id for each row");
   Rows ids;
   for (const std::uint32_t row : rows) ids.push_back(kept.empty() ? row : kept[row]);
   edit.set_u32s(kKeptKey, ids);
   keep_values(edit, apart ? "masked_lm.bias" : "token_embd.bias", all, rows);
   if (!apart) return;
   if (static_cast<std::size_t>(rows_of(edit, kDecoder)) != all)
-    throw FileError(edit.path(), tools::quoted(kDecoder), "has not a row a word");
+    throw FileError(edit.path(), in_quotes(kDecoder), "has not a row a word");
   keep_rows(edit, kDecoder, rows);
 }
 
@@ -235,10 +234,10 @@ PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropp
   if (edit.find_value(kKeptActionsKey)) ids = edit.numbers(kKeptActionsKey);
   constexpr const char* kEmbedding = "action_embd.weight";
   if (ids.size() != names.size() || rows_of(edit, kEmbedding) != static_cast<int>(names.size()))
-    throw FileError(edit.path(), tools::quoted(kActionsKey), "has not a name for each action");
+    throw FileError(edit.path(), in_quotes(kActionsKey), "has not a name for each action");
   for (const std::string& name : dropped)
     if (std::find(names.begin(), names.end(), name) == names.end())
-      throw FileError(edit.path(), "prune-vocab", "there is no action " + tools::quoted(name));
+      throw FileError(edit.path(), "prune-vocab", "there is no action " + in_quotes(name));
   Rows rows, kept_ids;
   std::vector<std::string> kept;
   for (std::uint32_t row = 0; row < names.size(); ++row) {

@@ -172,7 +172,7 @@ class Quantizer {
         used = true;
       }
       if (!used)
-        throw FileError(request_.input, quoted(pattern), "no matrix or table has this name");
+        throw FileError(request_.input, in_quotes(pattern), "no matrix or table has this name");
     }
   }
 

@@ -239,7 +239,7 @@ class SafetensorsReader {
     std::vector<std::int64_t> offsets;
     bool has_shape = false;
     const auto once = [&](bool seen) {
-      if (seen) parser_.fail("tensor " + quoted(tensor.name) + ": a field comes twice");
+      if (seen) parser_.fail("tensor " + in_quotes(tensor.name) + ": a field comes twice");
     };
     parser_.object([&](std::string_view field) {
       if (field == "dtype") {
@@ -247,7 +247,8 @@ class SafetensorsReader {
         const std::string_view dtype = parser_.string();
         type = find_safetensors_type(dtype);
         if (type == nullptr)
-          parser_.fail("tensor " + quoted(tensor.name) + ": unknown dtype " + quoted(dtype, 20));
+          parser_.fail("tensor " + in_quotes(tensor.name) + ": unknown dtype " +
+                       in_quotes(dtype, 20));
       } else if (field == "shape") {
         once(std::exchange(has_shape, true));
         tensor.shape = parser_.numbers(kHighestRank);
@@ -256,11 +257,12 @@ class SafetensorsReader {
         offsets = parser_.numbers(2);
         if (offsets.size() != 2) parser_.fail("data_offsets are not two numbers");
       } else {
-        parser_.fail("tensor " + quoted(tensor.name) + ": unknown field " + quoted(field, 40));
+        parser_.fail("tensor " + in_quotes(tensor.name) + ": unknown field " +
+                     in_quotes(field, 40));
       }
     });
     if (type == nullptr || !has_shape || offsets.empty())
-      parser_.fail("tensor " + quoted(tensor.name) + " lacks dtype, shape or data_offsets");
+      parser_.fail("tensor " + in_quotes(tensor.name) + " lacks dtype, shape or data_offsets");
     place(tensor, *type, offsets);
     budget_.charge(2 * (8 * tensor.shape.size() + 16));
     checkpoint_.tensors.push_back(std::move(tensor));
@@ -270,7 +272,7 @@ class SafetensorsReader {
   void place(Tensor& tensor, const SafetensorsType& type,
              const std::vector<std::int64_t>& offsets) {
     const auto fail = [&](const std::string& what) {
-      parser_.fail("tensor " + quoted(tensor.name) + what);
+      parser_.fail("tensor " + in_quotes(tensor.name) + what);
     };
     tensor.dtype = type.dtype;
     tensor.dtype_name = type.dtype_name;
@@ -310,7 +312,7 @@ class SafetensorsReader {
     std::sort(names.begin(), names.end());
     const auto twin = std::adjacent_find(names.begin(), names.end());
     if (twin != names.end())
-      throw FileError(file_, "header", what + quoted(*twin) + " comes twice");
+      throw FileError(file_, "header", what + in_quotes(*twin) + " comes twice");
   }
 
   /// The data must be covered from the first to the last byte, without overlap.
@@ -327,7 +329,7 @@ class SafetensorsReader {
     for (const Tensor* tensor : order) {
       if (tensor->storage != next)
         throw FileError(file_, "header",
-                        "tensor " + quoted(tensor->name) +
+                        "tensor " + in_quotes(tensor->name) +
                             (tensor->storage < next ? " overlaps another one"
                                                     : " leaves a hole in front of it"));
       next += tensor->storage_bytes;

@@ -67,7 +67,7 @@ void check_fits_safetensors(const std::string& file, const std::vector<Tensor>& 
   std::vector<std::string_view> names;
   names.reserve(tensors.size());
   for (const Tensor& tensor : tensors) {
-    const std::string where = "tensor " + tools::quoted(tensor.name);
+    const std::string where = "tensor " + in_quotes(tensor.name);
     if (safetensors_type_of(tensor.dtype_name) == nullptr)
       throw FileError(file, where, "safetensors has no dtype " + tensor.dtype_name);
     if (tensor.name == "__metadata__")
@@ -77,7 +77,7 @@ void check_fits_safetensors(const std::string& file, const std::vector<Tensor>& 
   std::sort(names.begin(), names.end());
   const auto twin = std::adjacent_find(names.begin(), names.end());
   if (twin != names.end())
-    throw FileError(file, "tensor " + tools::quoted(std::string(*twin)), "comes twice");
+    throw FileError(file, "tensor " + in_quotes(std::string(*twin)), "comes twice");
 }
 
 void write_safetensors(OutputFile& out, const std::vector<Tensor>& tensors,

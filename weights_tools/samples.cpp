@@ -71,7 +71,7 @@ double Samples::meta_number(const std::string& key, double fallback) const {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   if (end == text.c_str() || *end != 0 || !(value > 0 && value < 1e6)) {
-    throw FileError(path(), "metadata", key + " " + quoted(text) + " is not a usable number");
+    throw FileError(path(), "metadata", key + " " + in_quotes(text) + " is not a usable number");
   }
   return value;
 }

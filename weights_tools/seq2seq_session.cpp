@@ -21,11 +21,11 @@ Seq2SeqSession::Seq2SeqSession(const ModelBytes& source, const std::string& isa,
   const Result<GgufArray> kept = file().array(kKept);
   need(kept.status());
   if (kept->count() != first_actions_.size())
-    throw FileError(path(), quoted(kKept), "has not an id for each action");
+    throw FileError(path(), in_quotes(kKept), "has not an id for each action");
   for (std::size_t i = 0; i < first_actions_.size(); ++i) {
     const Result<std::uint64_t> id = kept->number(i);
     need(id.status());
-    if (*id > 65535) throw FileError(path(), quoted(kKept), "holds a number out of range");
+    if (*id > 65535) throw FileError(path(), in_quotes(kKept), "holds a number out of range");
     first_actions_[i] = static_cast<std::int32_t>(*id);
   }
 }

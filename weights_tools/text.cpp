@@ -33,7 +33,7 @@ std::string printable(std::string_view name, std::size_t limit) {
   return text;
 }
 
-std::string quoted(std::string_view name, std::size_t limit) {
+std::string in_quotes(std::string_view name, std::size_t limit) {
   return "'" + printable(name, limit) + "'";
 }
 

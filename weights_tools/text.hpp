@@ -13,7 +13,7 @@ namespace kinglet::tools {
 std::string printable(std::string_view name, std::size_t limit);
 
 /// The same in quotes.
-std::string quoted(std::string_view name, std::size_t limit = 120);
+std::string in_quotes(std::string_view name, std::size_t limit = 120);
 
 /// "12345 bytes (0.01 MiB)".
 std::string bytes_text(std::uint64_t bytes);

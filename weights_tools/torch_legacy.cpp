@@ -45,7 +45,7 @@ class LegacyReader {
     if (keys.kind != Kind::list) fail("storage keys", "are not a list");
     for (const Value& key : keys.node->items) read_storage(key, storages);
     if (!storages.empty())
-      fail("storage keys", "lack " + quoted(storages.begin()->first) + ", which a tensor uses");
+      fail("storage keys", "lack " + in_quotes(storages.begin()->first) + ", which a tensor uses");
     if (at_ != bytes_.size())
       fail("offset " + std::to_string(at_), "something follows the last storage");
     Checkpoint checkpoint;
@@ -94,11 +94,11 @@ class LegacyReader {
     if (!key.is_text()) fail("storage keys", std::string("hold ") + pickle::name_of(key.kind));
     const auto found = storages.find(key.string());
     if (found == storages.end())
-      fail("storage keys", "name " + quoted(key.string()) + " twice, or no tensor uses it");
+      fail("storage keys", "name " + in_quotes(key.string()) + " twice, or no tensor uses it");
     pickle::Storage& storage = *found->second;
     storages.erase(found);
     const std::string where = "offset " + std::to_string(at_);
-    const std::string name = "storage " + quoted(storage.key);
+    const std::string name = "storage " + in_quotes(storage.key);
     std::uint64_t count = 0;
     if (bytes_.size() - at_ < sizeof count) fail(where, name + " is not there");
     for (unsigned i = 0; i < sizeof count; ++i) count |= std::uint64_t{bytes_[at_++]} << (8 * i);

@@ -78,7 +78,7 @@ class Collector {
 
   void run(const Value& root) {
     if (root.kind == Kind::object)
-      fail("the root is " + quoted(root.node->type) +
+      fail("the root is " + in_quotes(root.node->type) +
            ", an object of an unknown class; save a state_dict instead");
     const bool is_container = root.is_dict() || root.is_tensor() || root.kind == Kind::list ||
                               root.kind == Kind::tuple || root.kind == Kind::set ||
@@ -127,7 +127,7 @@ class Collector {
       unsigned found = scan(node.arguments, depth + 1) | scan(node.state, depth + 1);
       for (const Value& item : node.items) found |= scan(item, depth + 1);
       if (value.kind == Kind::object && (found & kStorage) != 0)
-        fail(quoted(node.type) + " is not known and is given a storage: a weight would vanish");
+        fail(in_quotes(node.type) + " is not known and is given a storage: a weight would vanish");
       node.holds_tensor = (found & kTensor) != 0;
       node.holds_storage = (found & kStorage) != 0;
     }
@@ -333,7 +333,7 @@ class Collector {
     for (const Tensor& tensor : out_.tensors) names.push_back(tensor.name);
     std::sort(names.begin(), names.end());
     const auto twice = std::adjacent_find(names.begin(), names.end());
-    if (twice != names.end()) fail("two tensors are named " + quoted(*twice));
+    if (twice != names.end()) fail("two tensors are named " + in_quotes(*twice));
   }
 
   const std::string& file_;

@@ -30,11 +30,11 @@ std::string_view find_root(const ZipArchive& zip, const std::string& file) {
   if (root.empty())
     throw FileError(file, "zip", "holds no <root>/data.pkl: not a PyTorch checkpoint");
   if (root.find('/') != std::string_view::npos)
-    throw FileError(file, "zip", "data.pkl is not in a top folder: " + quoted(root));
+    throw FileError(file, "zip", "data.pkl is not in a top folder: " + in_quotes(root));
   for (const ZipArchive::Entry& entry : zip.entries())
     if (entry.name.substr(0, root.size()) != root || entry.name.substr(root.size(), 1) != "/")
-      throw FileError(file, "zip entry " + quoted(entry.name),
-                      "is not under the root " + quoted(root));
+      throw FileError(file, "zip entry " + in_quotes(entry.name),
+                      "is not under the root " + in_quotes(root));
   return root;
 }
 
@@ -47,7 +47,7 @@ void check_version(const ZipArchive::Entry* entry, const std::string& file) {
   for (const char c : text.substr(0, 4))
     version = c >= '0' && c <= '9' ? version * 10 + static_cast<unsigned>(c - '0') : 9999;
   if (version < 1 || version > kNewest || text.size() > 2)
-    throw FileError(file, std::string(entry->name), "not a format version: " + quoted(text, 20));
+    throw FileError(file, std::string(entry->name), "not a format version: " + in_quotes(text, 20));
 }
 
 class Records : public pickle::StorageSource {
@@ -59,12 +59,12 @@ class Records : public pickle::StorageSource {
                const std::string& where) override {
     const ZipArchive::Entry* entry = zip_.find(folder_ + std::string(storage.key));
     if (entry == nullptr)
-      throw FileError(file_, where, "storage " + quoted(storage.key) + " has no record");
+      throw FileError(file_, where, "storage " + in_quotes(storage.key) + " has no record");
     if (entry->data.size() != storage.nbytes) {
-      const std::string name = tensor.empty() ? "a tensor" : "tensor " + quoted(tensor);
+      const std::string name = tensor.empty() ? "a tensor" : "tensor " + in_quotes(tensor);
       throw FileError(file_, where,
                       name + " needs " + std::to_string(storage.nbytes) + " bytes of storage " +
-                          quoted(storage.key) + ", the record holds " +
+                          in_quotes(storage.key) + ", the record holds " +
                           std::to_string(entry->data.size()));
     }
     storage.data = entry->data.data();
@@ -86,7 +86,7 @@ Checkpoint read_torch_zip(Bytes bytes, const std::string& path) {
   if (const ZipArchive::Entry* order = entry("/byteorder");
       order != nullptr && text_of(order->data) != "little")
     throw FileError(path, "byteorder",
-                    "is " + quoted(text_of(order->data), 20) +
+                    "is " + in_quotes(text_of(order->data), 20) +
                         ", only little-endian checkpoints are supported");
   check_version(entry("/version"), path);
   check_version(entry("/.data/version"), path);

@@ -163,7 +163,7 @@ void ZipArchive::read_directory(const Directory& directory, Budget& budget) {
     at += kCentralSize;
     if (end - at < name_size + extra_size + comment_size) fail(where, "reaches past the directory");
     entry.name = text(at, name_size);
-    const std::string here = "zip entry " + quoted(entry.name);
+    const std::string here = "zip entry " + in_quotes(entry.name);
     if (const char* fault = fault_of(entry.name)) fail(here, std::string("its name ") + fault);
     read_extra_64(at + name_size, extra_size, here,
                   {{&sizes.size, kMax32, 8},
@@ -207,7 +207,7 @@ void ZipArchive::read_extra_64(std::uint64_t at, std::uint64_t size, const std::
 
 /// Finds the data and checks that the local header says what the directory says.
 void ZipArchive::read_local(Entry& entry, const Sizes& central, std::uint64_t limit) const {
-  const std::string where = "zip entry " + quoted(entry.name);
+  const std::string where = "zip entry " + in_quotes(entry.name);
   if ((central.flags & kEncrypted) != 0) fail(where, "is encrypted");
   if (central.method != 0)
     fail(where, "is compressed (method " + std::to_string(central.method) +
@@ -271,13 +271,13 @@ void ZipArchive::check_overlaps() {
             [](const Entry& a, const Entry& b) { return a.offset < b.offset; });
   for (std::size_t i = 1; i < entries_.size(); ++i)
     if (entries_[i].offset < entries_[i - 1].end)
-      fail("zip entry " + quoted(entries_[i].name),
-           "shares bytes with entry " + quoted(entries_[i - 1].name));
+      fail("zip entry " + in_quotes(entries_[i].name),
+           "shares bytes with entry " + in_quotes(entries_[i - 1].name));
   std::sort(entries_.begin(), entries_.end(),
             [](const Entry& a, const Entry& b) { return a.name < b.name; });
   for (std::size_t i = 1; i < entries_.size(); ++i)
     if (entries_[i].name == entries_[i - 1].name)
-      fail("zip entry " + quoted(entries_[i].name), "is there twice");
+      fail("zip entry " + in_quotes(entries_[i].name), "is there twice");
 }
 
 }  // namespace kinglet::tools

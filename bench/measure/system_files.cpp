@@ -33,7 +33,7 @@ Told<double> read_number(const std::string& path) {
   char* end = nullptr;
   const double number = std::strtod(line.value->c_str(), &end);
   if (*end != '\0' || !std::isfinite(number)) {
-    return {{}, path + ": is no number: " + quoted(*line.value, 40)};
+    return {{}, path + ": is no number: " + in_quotes(*line.value, 40)};
   }
   return {number, ""};
 }

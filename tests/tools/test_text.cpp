@@ -7,14 +7,14 @@
 using kinglet::tools::append_utf8;
 using kinglet::tools::FileError;
 using kinglet::tools::printable;
-using kinglet::tools::quoted;
+using kinglet::tools::in_quotes;
 
 TEST_CASE("names in messages stay on one line, are valid UTF-8 and short") {
-  CHECK(quoted(std::string_view("größe.вес")) == "'größe.вес'");
-  CHECK(quoted(std::string_view("a\nb\x7f")) == "'a\\x0ab\\x7f'");
-  CHECK(quoted(std::string_view("a\0b", 3)) == "'a\\x00b'");
-  CHECK(quoted(std::string_view("\xff\xc0\x80")) == "'\\xff\\xc0\\x80'");
-  CHECK(quoted(std::string_view("\xe2\x80\xa8")) == "'\\xe2\\x80\\xa8'");
+  CHECK(in_quotes(std::string_view("größe.вес")) == "'größe.вес'");
+  CHECK(in_quotes(std::string_view("a\nb\x7f")) == "'a\\x0ab\\x7f'");
+  CHECK(in_quotes(std::string_view("a\0b", 3)) == "'a\\x00b'");
+  CHECK(in_quotes(std::string_view("\xff\xc0\x80")) == "'\\xff\\xc0\\x80'");
+  CHECK(in_quotes(std::string_view("\xe2\x80\xa8")) == "'\\xe2\\x80\\xa8'");
   CHECK(printable(std::string(5000, 'a'), 10) == "aaaaaaaaaa…");
   const FileError error("a\nb", "", std::string("what"));
   CHECK(std::string(error.what()) == "a\\x0ab: what");
