@@ -13,6 +13,16 @@ void pause() noexcept {
 #endif
 }
 
+/// Whether done() came true within a moment.
+template <class F>
+bool spin_until(const F& done) {
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (done()) return true;
+    pause();
+  }
+  return false;
+}
+
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
@@ -25,7 +35,6 @@ ThreadPool::~ThreadPool() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
-    ++round_;
   }
   wake_.notify_all();
   for (auto& worker : workers_) worker.join();
@@ -40,38 +49,42 @@ Parallel ThreadPool::parallel() noexcept {
 }
 
 void ThreadPool::run(int tasks, Parallel::Task task, void* argument) {
+  // Of the last call nothing is open or unfinished, so no worker reads these.
   task_ = task;
   argument_ = argument;
   tasks_ = tasks;
-  next_ = 0;
-  busy_ = static_cast<int>(workers_.size());
+  unfinished_.store(tasks, std::memory_order_relaxed);
   {
     const std::lock_guard lock(mutex_);
-    ++round_;
+    open_.store(tasks, std::memory_order_release);
   }
   wake_.notify_all();
   take_tasks(0);
-  while (busy_.load(std::memory_order_acquire) != 0) pause();
+  // For tasks only, not for workers that came too late for one: where other processes have the
+  // cores, they come milliseconds late.
+  const auto finished = [&] { return unfinished_.load(std::memory_order_acquire) == 0; };
+  if (spin_until(finished)) return;
+  while (!finished()) std::this_thread::yield();  // perhaps to the worker that has the last task
 }
 
 void ThreadPool::take_tasks(int worker) {
-  for (int i = next_.fetch_add(1); i < tasks_; i = next_.fetch_add(1)) task_(argument_, i, worker);
+  for (int open = open_.load(); open > 0;) {
+    if (!open_.compare_exchange_weak(open, open - 1)) continue;
+    task_(argument_, tasks_ - open, worker);
+    unfinished_.fetch_sub(1, std::memory_order_release);
+    open = open_.load();
+  }
 }
 
 void ThreadPool::work(int worker) {
-  unsigned seen = 0;
+  const auto called = [&] { return open_.load() > 0 || stop_.load(); };
   for (;;) {
-    for (int spin = 0; spin < kSpins && round_.load(std::memory_order_acquire) == seen; ++spin) {
-      pause();
-    }
-    if (round_.load(std::memory_order_acquire) == seen) {
+    if (!spin_until(called)) {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return round_.load() != seen; });
+      wake_.wait(lock, called);
     }
-    ++seen;
     if (stop_) return;
     take_tasks(worker);
-    busy_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -29,9 +29,8 @@ class ThreadPool {
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<unsigned> round_{0};
-  std::atomic<int> next_{0};
-  std::atomic<int> busy_{0};
+  std::atomic<int> open_{0};        ///< tasks that no thread has taken
+  std::atomic<int> unfinished_{0};  ///< tasks that are open or being worked at
   std::atomic<bool> stop_{false};
   Parallel::Task task_ = nullptr;
   void* argument_ = nullptr;
