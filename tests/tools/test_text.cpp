@@ -6,8 +6,8 @@
 
 using kinglet::tools::append_utf8;
 using kinglet::tools::FileError;
-using kinglet::tools::printable;
 using kinglet::tools::in_quotes;
+using kinglet::tools::printable;
 
 TEST_CASE("names in messages stay on one line, are valid UTF-8 and short") {
   CHECK(in_quotes(std::string_view("größe.вес")) == "'größe.вес'");
