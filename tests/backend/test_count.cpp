@@ -29,17 +29,26 @@ std::uint64_t flops_of_linear(int rows, int n, int k) {
   });
 }
 
-std::uint64_t flops_of_layer(int batch, int length, int h, int inner, int heads) {
+/// Of width h, with an int8 matrix that nothing is read from.
+EncoderLayer layer_of(int h, int inner, bool s8) {
+  static const std::int8_t panels[1] = {};
   EncoderLayer w;
   w.qkv = linear_of(3 * h, h);
   w.attn_output = linear_of(h, h);
   w.ffn_up = linear_of(inner, h);
   w.ffn_down = linear_of(h, inner);
   w.attn_norm.n = w.ffn_norm.n = h;
+  if (s8) {
+    for (Linear* part : {&w.qkv, &w.attn_output, &w.ffn_up, &w.ffn_down}) part->s8.panels = panels;
+  }
+  return w;
+}
+
+std::uint64_t flops_of_layer(int batch, int length, int h, int inner, int heads) {
   return flops_of([&](Count& be) {
     const Packing rows = pack(be.arena(), batch, length, nullptr, length, {}, true);
-    encoder_layer(be, w, heads, 1.0f, Activation::gelu_erf, rows, {{nullptr, rows.rows, h}, {}},
-                  {});
+    encoder_layer(be, layer_of(h, inner, false), heads, 1.0f, Activation::gelu_erf, rows,
+                  {{nullptr, rows.rows, h}, {}}, {});
   });
 }
 
@@ -150,4 +159,43 @@ TEST_CASE("a transposed convolution takes two operations for each input, tap and
           be.conv_transpose(w, ConstMatrix{nullptr, images * height * width, 12}, height, width,
                             {nullptr, images * w.out(height) * w.out(width), 5});
         }) == 2 * (images * height * width * 12) * (4 * 4 * 5));
+}
+
+TEST_CASE("fewer rows never take more scratch, though they are cut into other pieces") {
+  for (const int inner : {1536, 40}) {
+    std::size_t before = 0;
+    for (int rows = 0; rows < 400; ++rows) {
+      CAPTURE(rows);
+      Count count;
+      feed_forward(count, layer_of(384, inner, true), Activation::none, {{nullptr, rows, 384}, {}},
+                   {nullptr, rows, 384}, {});
+      CHECK(count.scratch_bytes() >= before);
+      before = count.scratch_bytes();
+    }
+  }
+}
+
+TEST_CASE("shorter sequences never take more scratch than those of an LSTM's plan") {
+  Lstm w = lstm_of(256, 256);
+  w.ih.s8.panels = layer_of(1, 1, true).qkv.s8.panels;
+  const auto scratch_of = [&](const TimeSteps& steps) {
+    Count count;
+    lstm_layer(count, w, steps, {nullptr, steps.rows, 256}, false, {}, {nullptr, steps.rows, 256});
+    return count.scratch_bytes();
+  };
+  test::Random random(5);
+  const auto up_to = [&](int most) {
+    return 1 + static_cast<int>((random.next() + 1) / 2 * static_cast<float>(most));
+  };
+  for (int trial = 0; trial < 500; ++trial) {
+    const int batch = up_to(70), longest = up_to(9);
+    std::vector<std::int32_t> lengths(static_cast<std::size_t>(batch));
+    for (std::int32_t& length : lengths) length = up_to(longest);
+    test::Memory memory(1 << 12);
+    const TimeSteps some = time_steps(memory.arena, batch, longest, lengths.data());
+    Arena none;
+    CAPTURE(batch);
+    CAPTURE(longest);
+    CHECK(scratch_of(some) <= scratch_of(time_steps(none, batch, longest, nullptr)));
+  }
 }

@@ -151,6 +151,13 @@ inline QuantizedRows take_quantized(Arena& arena, int rows, int k) noexcept {
   return q;
 }
 
+/// Before a loop of w over pieces of `rows`: what linear takes for the largest piece that there can be,
+/// so that other rows, in other pieces, never take more than those that were planned with.
+inline void reserve_linear(Arena& arena, const Linear& w, int rows) noexcept {
+  ArenaScope scope(arena);
+  if (w.int8()) take_quantized(arena, dynamic_rows(rows), w.k);
+}
+
 /// int8: with room for int8 rows.
 inline Activations take_activations(Arena& arena, int rows, int n, bool int8) noexcept {
   const Matrix x = arena.matrix(rows, n);

@@ -30,7 +30,7 @@ void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activation
   constexpr int kRows = 96;
   const int inner = w.ffn_up.n, all = x.x.rows;
   ArenaScope scope(be.arena());
-  // Equal blocks of whole tiles; the scratch of a smaller batch is never the larger one.
+  // Equal blocks of whole tiles: fewer rows may have the larger block, `most` at the most.
   const int most = all < kRows ? all : kRows;
   const int blocks = (all + kRows - 1) / kRows;
   const int block = blocks > 1 ? ((all + blocks - 1) / blocks + 5) / 6 * 6 : most;
@@ -38,6 +38,8 @@ void feed_forward(B& be, const EncoderLayer& w, Activation act, const Activation
   // the L1 cache.
   const Matrix hidden = be.arena().matrix(most, padded(inner) + kPanel).cols_at(0, inner);
   const Activations in = x.read_by(w.ffn_up);
+  if (!in.quantized()) reserve_linear(be.arena(), w.ffn_up, most);
+  reserve_linear(be.arena(), w.ffn_down, most);
   for (int r = 0; r < all; r += block) {
     const int rows = r + block <= all ? block : all - r;
     be.linear(w.ffn_up, in.rows_at(r, rows), hidden.rows_at(0, rows), act);

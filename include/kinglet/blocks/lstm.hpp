@@ -106,6 +106,7 @@ void lstm_layer(B& be, const Lstm& w, const TimeSteps& s, ConstMatrix x, bool ba
       arena.matrix(s.rows < most ? s.rows : most, w.ih.n + kPanel).cols_at(0, w.ih.n);
   const bool zeros = state.h.rows == 0;
   const Matrix c = zeros ? arena.matrix(s.batch, w.units) : state.c;
+  reserve_linear(arena, w.ih, gates.rows);
   if (zeros) be.zero(c);
   ConstMatrix h = state.h;
   int known = 0, first_known = 0;  // rows of x whose gates are there
