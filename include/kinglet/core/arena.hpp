@@ -27,7 +27,9 @@ class Arena {
   template <class T>
   T* take(std::size_t n) noexcept {
     const std::size_t at = used_;
-    used_ += (n * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t size =
+        n < kMost / sizeof(T) ? (n * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment : kMost;
+    used_ = (used_ < kMost ? used_ : kMost) + size;  // too much stays too much
     if (used_ > peak_) peak_ = used_;
     if (base_ == nullptr || used_ > size_) return nullptr;
     return reinterpret_cast<T*>(base_ + at);
@@ -45,6 +47,8 @@ class Arena {
   void release(std::size_t mark) noexcept { used_ = mark; }
 
  private:
+  static constexpr std::size_t kMost = SIZE_MAX / 4;
+
   unsigned char* base_ = nullptr;
   std::size_t size_ = 0;
   std::size_t used_ = 0;
