@@ -135,6 +135,22 @@ TEST_CASE("a sequence of an LSTM is the same alone and beside others of unequal 
   });
 }
 
+TEST_CASE("an LSTM of no rows does nothing") {
+  on_each_precision([&](const Layer& layer) {
+    on_each_isa([&](const test::Table& table) {
+      run(table, [&](auto& be) {
+        Numbers y(1, layer.units), c(1, layer.units);
+        const auto none = [](Numbers& x) { return Matrix(x).rows_at(0, 0); };
+        Numbers x(1, layer.inputs);
+        const Lstm w = layer.weights();
+        be.lstm_step(w, none(x), none(y), none(c), none(y));
+        be.lstm_gates(w, Matrix{nullptr, 0, w.ih.n}, none(y), none(c), none(y));
+        CHECK(y.values == std::vector<float>(y.values.size()));
+      });
+    });
+  });
+}
+
 TEST_CASE("an LSTM that goes on from a state gives what one run gives") {
   const int batch = 2, length = 5;
   const Numbers x(batch * length, 7, 12);

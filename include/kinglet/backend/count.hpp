@@ -121,7 +121,8 @@ class Count {
   void attend(ConstMatrix q, const PackedKeys& keys, float, Matrix y) noexcept {
     ArenaScope scope(arena_);
     arena_.take<float>(static_cast<std::size_t>(threads_) * kernels::attend_scratch_f32(keys.n));
-    count_attention({keys.count, q.rows / keys.count}, {keys.count, keys.n}, y.cols, false);
+    const int each = keys.count > 0 ? q.rows / keys.count : 0;
+    count_attention({keys.count, each}, {keys.count, keys.n}, y.cols, false);
   }
 
   void lstm_step(const Lstm& w, ConstMatrix x, ConstMatrix h, Matrix c, Matrix y,

@@ -152,7 +152,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   }
 
   void attend(ConstMatrix q, const PackedKeys& keys, float scale, Matrix y) noexcept {
-    const int each = q.rows / keys.count;
+    const int each = keys.count > 0 ? q.rows / keys.count : 0;
     KINGLET_ASSERT(q.rows == each * keys.count && q.cols == keys.width && y.cols == keys.width);
     ArenaScope scope(arena_);
     const std::size_t size = kernels::attend_scratch_f32(keys.n);
@@ -167,7 +167,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   // Views by reference: copied, they make a step of a small LSTM wait for the one before it.
   void lstm_step(const Lstm& w, const ConstMatrix& x, const ConstMatrix& h, const Matrix& c,
                  const Matrix& y, bool backwards = false) noexcept {
-    if (y.rows > 1) return lstm_rows(w, x, {}, h, c, y, backwards);
+    if (y.rows != 1) return lstm_rows(w, x, {}, h, c, y, backwards);
     if (w.ih.int8() == w.hh.int8()) return lstm_row(w, x, w.ih.bias, h, c, y, backwards);
     ArenaScope scope(arena_);
     const Matrix gates = arena_.matrix(1, w.ih.n);
@@ -177,7 +177,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
 
   void lstm_gates(const Lstm& w, const Matrix& gates, const ConstMatrix& h, const Matrix& c,
                   const Matrix& y, bool backwards = false) noexcept {
-    if (y.rows > 1) return lstm_rows(w, {}, gates, h, c, y, backwards);
+    if (y.rows != 1) return lstm_rows(w, {}, gates, h, c, y, backwards);
     lstm_row(w, {}, gates.data, h, c, y, backwards);
   }
 
@@ -301,6 +301,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   KINGLET_NOINLINE void lstm_rows(const Lstm& w, ConstMatrix x, Matrix gates, ConstMatrix h,
                                   Matrix c, Matrix y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
+    if (y.rows == 0) return;
     ArenaScope scope(arena_);
     const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);
     const Matrix near = x.rows > 0 ? take_lstm_gates(arena_, y.rows, parallel_.threads) : gates;

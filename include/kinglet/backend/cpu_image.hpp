@@ -100,7 +100,7 @@ class CpuImageOps {
   void conv_transpose(const ConvTranspose& w, ConstMatrix x, int height, int width, Matrix y,
                       Activation act = Activation::none) noexcept {
     const int to_height = w.out(height), to_width = w.out(width);
-    const int images = x.rows / (height * width);
+    const int images = images_in(x, height, width);
     KINGLET_ASSERT(x.rows == images * height * width && y.rows == images * to_height * to_width);
     KINGLET_ASSERT(y.cols == w.channels && w.taps.n == w.kernel * w.kernel * w.channels);
     ArenaScope scope(self().arena());
@@ -116,7 +116,7 @@ class CpuImageOps {
   }
 
   void resize_nearest(ConstMatrix x, int height, int width, int factor, Matrix y) noexcept {
-    const int images = x.rows / (height * width);
+    const int images = images_in(x, height, width);
     KINGLET_ASSERT(y.rows == x.rows * factor * factor && y.cols == x.cols);
     for (int i = 0; i < images; ++i) {
       const auto from = image_at(x, i * height * width, height, width);
@@ -130,7 +130,7 @@ class CpuImageOps {
 
   void resize_bilinear(ConstMatrix x, int height, int width, Matrix y, int to_height,
                        int to_width) noexcept {
-    const int images = x.rows / (height * width);
+    const int images = images_in(x, height, width);
     KINGLET_ASSERT(y.rows == images * to_height * to_width && y.cols == x.cols);
     const int threads = self().parallel().threads;
     ArenaScope scope(self().arena());
@@ -151,6 +151,10 @@ class CpuImageOps {
   }
 
  private:
+  static int images_in(const ConstMatrix& x, int height, int width) noexcept {
+    return x.rows > 0 ? x.rows / (height * width) : 0;
+  }
+
   /// run(group, part of its weights, epilogue, first pixel, pixels, its channels of y) for pieces of a
   /// convolution's output.
   template <class Run>
