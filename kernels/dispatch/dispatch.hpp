@@ -7,6 +7,8 @@
 
 namespace kinglet::kernels {
 
+/// Name of the i-th ISA that is compiled in, usable here or not, best first; null behind the last.
+const char* compiled(int i) noexcept;
 /// ISAs that are compiled in and usable here, best first. Never zero: scalar is always there.
 int count() noexcept;
 /// 0 ≤ i < count()

@@ -23,9 +23,13 @@ TEST_CASE("the dispatcher lists usable instruction sets, best first, scalar last
   CHECK(&kernels::best() == &kernels::at(0));
   CHECK(std::string(kernels::at(kernels::count() - 1).isa) == "scalar");
   std::size_t at = 0;
+  int compiled = 0;
   for (int i = 0; i < kernels::count(); ++i) {
     while (at < kOrder.size() && kOrder[at] != kernels::at(i).isa) ++at;
     REQUIRE(at < kOrder.size());
+    while (kernels::compiled(compiled) != nullptr && kOrder[at] != kernels::compiled(compiled))
+      ++compiled;
+    REQUIRE(kernels::compiled(compiled) != nullptr);
     CHECK(kernels::find(kernels::at(i).isa) == &kernels::at(i));
     MESSAGE("usable here: ", std::string(kernels::at(i).isa));
   }
