@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -12,7 +11,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "file_error.hpp"
@@ -23,20 +21,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
-
-struct Options {
-  std::vector<std::string> files;  // models, then the set
-  std::string recorded;
-  std::string isa;
-  int threads = 1;
-  int batch = 1;
-  int within = -1;
-  double within_points = -1;
-  double max_drop = -1;
-  double max_difference = -1;
-  bool json = false;
-  bool answers = false;
-};
 
 struct Variant {
   std::unique_ptr<ModelSession> session;
@@ -50,7 +34,7 @@ struct Variant {
 };
 
 /// first: the evaluation of the first model; null for that itself.
-Variant open_variant(const std::string& path, const Checkpoint& set, const Options& options,
+Variant open_variant(const std::string& path, const Checkpoint& set, const AccuracyOptions& options,
                      const Evaluation* first) {
   Variant variant;
   variant.session = open_model(path, options.isa, options.threads);
@@ -222,7 +206,7 @@ bool as_recorded(const Variant& reference, double max_difference) {
 
 /// Says on stderr what is not good enough; true when nothing is.
 bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
-                 const Options& options) {
+                 const AccuracyOptions& options) {
   int compared = 0, bad = 0;
   const auto complain = [&](const Variant& variant, const Score& score, const std::string& what) {
     std::fprintf(stderr, "%s: %s %s: %s\n", variant.session->path().c_str(), score.group.c_str(),
@@ -264,7 +248,9 @@ bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
   return bad == 0;
 }
 
-void run(const Options& options) {
+}  // namespace
+
+bool run_accuracy(const AccuracyOptions& options) {
   const std::string& path = options.files.back();
   const Checkpoint set = read_checkpoint(path);
   std::vector<Variant> variants;
@@ -296,52 +282,7 @@ void run(const Options& options) {
                 options.threads, options.threads == 1 ? "" : "s", options.batch);
     print_variants(variants, recorded);
   }
-  if (!good_enough(variants, recorded, options)) throw CLI::RuntimeError(1);
-}
-
-}  // namespace
-
-void add_accuracy(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("accuracy", "How right models are, and what each costs, in one table");
-  command
-      ->add_option("files", options->files,
-                   "Model files (.gguf), the first is the reference; then the evaluation set or "
-                   "golden file (.safetensors)")
-      ->type_name("FILE")
-      ->required()
-      ->expected(2, 64);
-  command
-      ->add_option("--max-drop", options->max_drop,
-                   "Fail when a model is worse than the first by more points")
-      ->check(CLI::Range(0.0, 100.0));
-  command
-      ->add_option("--recorded", options->recorded,
-                   "metrics.json whose fp32 accuracies are printed beside")
-      ->type_name("FILE");
-  command
-      ->add_option("--within", options->within,
-                   "Fail when an accuracy is more examples away from the recorded")
-      ->check(CLI::Range(0, 1000000));
-  command
-      ->add_option("--within-points", options->within_points,
-                   "Fail when an accuracy is more points away from the recorded")
-      ->check(CLI::Range(0.0, 100.0));
-  command
-      ->add_option("--max-difference", options->max_difference,
-                   "Fail when an output of the first model is further from what the set records")
-      ->check(CLI::Range(0.0, 1e9));
-  command->add_option("--batch", options->batch, "Rows at once")->check(CLI::Range(1, 1024));
-  command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
-  command->add_option("--isa", options->isa, "Instruction set; default: the best here");
-  auto* json = command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--answers", options->answers, "Print every answer too, row by row")
-      ->needs(json);
-  add_examples(*command,
-               {"kinglet-bench accuracy fp32.gguf int8.gguf eval.safetensors --max-drop 0.5",
-                "kinglet-bench accuracy int8.gguf eval.safetensors --recorded metrics.json"});
-  command->callback([options] { run(*options); });
+  return good_enough(variants, recorded, options);
 }
 
 }  // namespace kinglet::tools

@@ -1,16 +1,13 @@
 // synth: a model of published size with made-up weights, for timing and memory where the real one
 // cannot be had. The same sizes and seed give the same bytes on every machine.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <initializer_list>
 #include <iostream>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "convert_bert.hpp"
 #include "convert_hitut.hpp"
@@ -29,22 +26,37 @@ struct Size {
 constexpr Size kSizes[] = {{"base", 12, 768, 3072, 12},    // BERT and RoBERTa, as published
                            {"minilm", 6, 384, 1536, 12}};  // all-MiniLM-L6
 
-struct Wanted {
-  std::string architecture, output;
+Size encoder_size(const SynthOptions& wanted) {
   Size size = kSizes[0];
-  int vocab = 0, actions = 0;
-  std::uint64_t seed = 1;
-  std::string recipe;
-};
+  for (const Size& known : kSizes) {
+    if (wanted.size == known.name) size = known;
+  }
+  if (wanted.layers > 0) size.layers = wanted.layers;
+  return size;
+}
+
+/// What is not said is left out, so that files of older programs have the same bytes.
+std::string recipe_of(const SynthOptions& wanted) {
+  std::string recipe = "synth " + wanted.architecture;
+  if (!wanted.size.empty() && wanted.size != kSizes[0].name) recipe += " --size " + wanted.size;
+  if (wanted.architecture == "hitut" || wanted.architecture == "bert")
+    recipe += " --layers " + std::to_string(encoder_size(wanted).layers);
+  if (wanted.vocab > 0) recipe += " --vocab " + std::to_string(wanted.vocab);
+  if (wanted.actions > 0) recipe += " --actions " + std::to_string(wanted.actions);
+  return recipe + " --seed " + std::to_string(wanted.seed);
+}
+
+bool is_small(const SynthOptions& wanted) { return wanted.size == "small"; }
 
 /// HiTUT on a RoBERTa; as published with 12 layers of its base size, 6 distilled.
-HitutModel hitut_of(const Wanted& wanted) {
+HitutModel hitut_of(const SynthOptions& wanted) {
+  const Size size = encoder_size(wanted);
   HitutModel m;
   m.encoder = HitutModel::Encoder::roberta;
-  m.layers = m.stored_layers = wanted.size.layers;
-  m.hidden = m.embedding = wanted.size.hidden;
-  m.inner = wanted.size.inner;
-  m.heads = wanted.size.heads;
+  m.layers = m.stored_layers = size.layers;
+  m.hidden = m.embedding = size.hidden;
+  m.inner = size.inner;
+  m.heads = size.heads;
   m.vision = 31;
   m.language = 64;
   m.history = 64;
@@ -72,16 +84,17 @@ HitutModel hitut_of(const Wanted& wanted) {
 }
 
 /// A BERT with its pooler.
-BertModel bert_of(const Wanted& wanted) {
+BertModel bert_of(const SynthOptions& wanted) {
+  const Size size = encoder_size(wanted);
   BertModel m;
   m.architecture = "bert";
-  for (int layer = 0; layer < wanted.size.layers; ++layer) {
+  for (int layer = 0; layer < size.layers; ++layer) {
     m.stored.push_back(bert_layer("encoder.layer." + std::to_string(layer) + "."));
     m.order.push_back(static_cast<std::uint32_t>(layer));
   }
-  m.hidden = m.embedding = wanted.size.hidden;
-  m.inner = wanted.size.inner;
-  m.heads = wanted.size.heads;
+  m.hidden = m.embedding = size.hidden;
+  m.inner = size.inner;
+  m.heads = size.heads;
   m.vocab = wanted.vocab > 0 ? wanted.vocab : 30522;
   m.position_rows = 512;
   m.type_rows = 2;
@@ -93,7 +106,8 @@ BertModel bert_of(const Wanted& wanted) {
 }
 
 /// ALFRED's agent as published, with progress monitors; or small, for tests.
-Seq2SeqModel seq2seq_of(const Wanted& wanted, bool small) {
+Seq2SeqModel seq2seq_of(const SynthOptions& wanted) {
+  const bool small = is_small(wanted);
   Seq2SeqModel m;
   m.words = wanted.vocab > 0 ? wanted.vocab : 2360;
   m.actions = wanted.actions > 0 ? wanted.actions : 15;
@@ -106,7 +120,8 @@ Seq2SeqModel seq2seq_of(const Wanted& wanted, bool small) {
 }
 
 /// ResNet-18 as published; or a narrower look of 512 channels too, for tests.
-ResnetModel resnet_of(bool small) {
+ResnetModel resnet_of(const SynthOptions& wanted) {
+  const bool small = is_small(wanted);
   ResnetModel m;
   m.planes = 64;
   m.classes = small ? 0 : 1000;
@@ -195,12 +210,12 @@ std::int64_t unread_parameters(const Seq2SeqModel&) { return 1; }
 std::int64_t unread_parameters(const ResnetModel&) { return 0; }
 
 template <class Model, class PlanOf, class Write>
-void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) {
+void synthesize(Model model, const SynthOptions& wanted, PlanOf plan_of, Write write) {
   SynthWeights weights(wanted.seed);
   const TensorPlan plan = plan_of(model, weights);
   model.source_parameters =
       static_cast<std::uint64_t>(weights.parameters() + unread_parameters(model));
-  model.recipe = wanted.recipe;
+  model.recipe = recipe_of(wanted);
   Sha256 hash;
   hash.update(model.recipe.data(), model.recipe.size());
   model.source_sha256 = hash.hex();
@@ -211,73 +226,17 @@ void synthesize(Model model, const Wanted& wanted, PlanOf plan_of, Write write) 
             << plan.size() << " tensors stored\n";
 }
 
-void run(Wanted wanted, const std::string& size, int layers) {
-  const std::string& architecture = wanted.architecture;
-  const bool encoder = architecture == "hitut" || architecture == "bert";
-  const bool agent = architecture == "alfred-seq2seq";
-  if (encoder ? size == "small" : size == "minilm")
-    throw CLI::ValidationError("--size", size + " is not a size of " + architecture);
-  if (!encoder && layers > 0) throw CLI::ValidationError("--layers", "are those of hitut and bert");
-  if (!encoder && !agent && wanted.vocab > 0)
-    throw CLI::ValidationError("--vocab", architecture + " has no words");
-  if (!agent && wanted.actions > 0)
-    throw CLI::ValidationError("--actions", "are those of alfred-seq2seq");
-  for (const Size& known : kSizes) {
-    if (size == known.name) wanted.size = known;
-  }
-  if (layers > 0) wanted.size.layers = layers;
-  // What is not said is left out, so that files of older programs have the same bytes.
-  wanted.recipe = "synth " + architecture;
-  if (!size.empty() && size != kSizes[0].name) wanted.recipe += " --size " + size;
-  if (encoder) wanted.recipe += " --layers " + std::to_string(wanted.size.layers);
-  if (wanted.vocab > 0) wanted.recipe += " --vocab " + std::to_string(wanted.vocab);
-  if (wanted.actions > 0) wanted.recipe += " --actions " + std::to_string(wanted.actions);
-  wanted.recipe += " --seed " + std::to_string(wanted.seed);
-  const bool small = size == "small";
-  if (agent) return synthesize(seq2seq_of(wanted, small), wanted, plan_seq2seq, write_seq2seq);
-  if (architecture == "resnet")
-    return synthesize(resnet_of(small), wanted, plan_resnet, write_resnet);
-  if (architecture == "hitut") return synthesize(hitut_of(wanted), wanted, plan_hitut, write_hitut);
-  synthesize(bert_of(wanted), wanted, plan_bert, write_bert);
-}
-
 }  // namespace
 
-void add_synth(CLI::App& app) {
-  struct Options {
-    Wanted wanted;
-    std::string size;
-    int layers = 0;
-  };
-  auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("synth", "Make a model file of published size with made-up weights");
-  command
-      ->add_option("--arch", options->wanted.architecture,
-                   "Architecture: hitut, bert, alfred-seq2seq or resnet")
-      ->required()
-      ->check(CLI::IsMember({"hitut", "bert", "alfred-seq2seq", "resnet"}));
-  command
-      ->add_option("--size", options->size,
-                   "base, as published (default); of hitut and bert minilm, 384 wide; of "
-                   "alfred-seq2seq and resnet small")
-      ->check(CLI::IsMember({"base", "minilm", "small"}));
-  command->add_option("--layers", options->layers, "Layers; default: 12 of base, 6 of minilm")
-      ->check(CLI::Range(1, 48));
-  command
-      ->add_option("--vocab", options->wanted.vocab,
-                   "Words; default: 50265 of hitut, 30522 of bert, 2360 of alfred-seq2seq")
-      ->check(CLI::Range(128, 1 << 20));
-  command->add_option("--actions", options->wanted.actions, "Of alfred-seq2seq; default: 15")
-      ->check(CLI::Range(1, 4096));
-  command->add_option("--seed", options->wanted.seed, "Other seeds give other weights")
-      ->capture_default_str();
-  command->add_option("-o,--output", options->wanted.output, "Model file to write (.gguf)")
-      ->type_name("FILE")
-      ->required();
-  add_examples(*command, {"kinglet-bench synth --arch hitut --layers 6 -o big.gguf",
-                          "kinglet-bench synth --arch bert --size minilm --seed 7 -o minilm.gguf"});
-  command->callback([=] { run(options->wanted, options->size, options->layers); });
+void run_synth(const SynthOptions& options) {
+  const std::string& architecture = options.architecture;
+  if (architecture == "alfred-seq2seq")
+    return synthesize(seq2seq_of(options), options, plan_seq2seq, write_seq2seq);
+  if (architecture == "resnet")
+    return synthesize(resnet_of(options), options, plan_resnet, write_resnet);
+  if (architecture == "hitut")
+    return synthesize(hitut_of(options), options, plan_hitut, write_hitut);
+  synthesize(bert_of(options), options, plan_bert, write_bert);
 }
 
 }  // namespace kinglet::tools

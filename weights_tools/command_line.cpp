@@ -50,25 +50,6 @@ void add_arguments(const CLI::App& app, Command& command) {
   }
 }
 
-void add_text_commands(CLI::App& app) {
-  const std::string name = app.get_name();
-  CLI::App* completion = app.add_subcommand("completion", "Print a script that completes commands");
-  const auto shell = std::make_shared<std::string>();
-  completion->add_option("SHELL", *shell, "Shell that will read it")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  completion->callback([&app, shell] { std::cout << completion_script(app, *shell); });
-  add_examples(*completion,
-               {"source <(" + name + " completion bash)",
-                name + " completion fish > ~/.config/fish/completions/" + name + ".fish"});
-
-  CLI::App* manual = app.add_subcommand("man", "Print the manual page");
-  manual->callback([&app] { std::cout << manual_page(app); });
-  add_examples(*manual, {name + " man | man -l -"});
-}
-
-}  // namespace
-
 Command describe(const CLI::App& app) {
   Command command;
   command.name = app.get_name();
@@ -76,16 +57,52 @@ Command describe(const CLI::App& app) {
   const std::string footer = app.get_footer();
   if (footer.rfind(kExamples, 0) == 0) command.examples = footer.substr(sizeof kExamples - 1);
   add_arguments(app, command);
+  for (const CLI::App* part : app.get_subcommands(nullptr)) {
+    if (!part->get_name().empty() && !part->get_group().empty())
+      command.commands.push_back(describe(*part));
+  }
   return command;
 }
 
-std::vector<Command> commands_of(const CLI::App& app) {
-  std::vector<Command> commands;
-  for (const CLI::App* command : app.get_subcommands(nullptr)) {
-    if (!command->get_name().empty() && !command->get_group().empty())
-      commands.push_back(describe(*command));
-  }
-  return commands;
+void add_text_commands(CLI::App& app) {
+  const std::string name = app.get_name();
+  CLI::App* completion = app.add_subcommand("completion", "Print a script that completes commands");
+  const auto shell = std::make_shared<std::string>();
+  completion->add_option("SHELL", *shell, "Shell that will read it")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  completion->callback([&app, shell] { std::cout << completion_script(describe(app), *shell); });
+  add_examples(*completion,
+               {"source <(" + name + " completion bash)",
+                name + " completion fish > ~/.config/fish/completions/" + name + ".fish"});
+
+  CLI::App* manual = app.add_subcommand("man", "Print the manual page");
+  manual->callback([&app] { std::cout << manual_page(describe(app)); });
+  add_examples(*manual, {name + " man | man -l -"});
+}
+
+}  // namespace
+
+CLI::Option* add_file(CLI::App& command, const std::string& name, std::string& path,
+                      const std::string& description) {
+  return command.add_option(name, path, description)->type_name("FILE");
+}
+
+CLI::Option* add_files(CLI::App& command, const std::string& name, std::vector<std::string>& paths,
+                       const std::string& description) {
+  return command.add_option(name, paths, description)->type_name("FILE");
+}
+
+void add_output(CLI::App& command, std::string& path, const std::string& description) {
+  add_file(command, "-o,--output", path, description)->required();
+}
+
+void add_threads(CLI::App& command, int& threads, const std::string& description) {
+  command.add_option("--threads", threads, description)->check(CLI::Range(1, 256));
+}
+
+void add_isa(CLI::App& command, std::string& isa) {
+  command.add_option("--isa", isa, "Instruction set; default: the best here");
 }
 
 void add_examples(CLI::App& command, const std::vector<std::string>& lines) {

@@ -4,10 +4,6 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace kinglet::tools {
 
 /// An option, or an argument by position.
@@ -23,20 +19,18 @@ struct Argument {
   bool is_file() const { return value == "FILE" || value == "DIR"; }
 };
 
+/// Or a program with its commands; hidden ones and hidden options are left out.
 struct Command {
   std::string name, description;
   std::string examples;  ///< a line each
   std::vector<Argument> options, positionals;
+  std::vector<Command> commands;
 };
 
-/// Commands of the program; hidden ones and their options are left out.
-std::vector<Command> commands_of(const CLI::App& app);
-Command describe(const CLI::App& command);
-
 /// In troff, with the macros of man(7).
-std::string manual_page(const CLI::App& app);
+std::string manual_page(const Command& program);
 
 /// shell: bash, zsh or fish.
-std::string completion_script(const CLI::App& app, const std::string& shell);
+std::string completion_script(const Command& program, const std::string& shell);
 
 }  // namespace kinglet::tools

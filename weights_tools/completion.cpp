@@ -1,6 +1,5 @@
 // Completion scripts for bash, zsh and fish.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
 
@@ -57,9 +56,8 @@ std::string identifier(std::string program) {
 }
 
 /// An empty answer leaves the word to the shell, which then offers files.
-void print_bash(std::ostream& out, const std::string& program, const Command& whole,
-                const std::vector<Command>& commands) {
-  const std::string function = identifier(program);
+void print_bash(std::ostream& out, const Command& whole) {
+  const std::string function = identifier(whole.name);
   out << function << R"(() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
   local options= words= files=no
@@ -71,9 +69,9 @@ void print_bash(std::ostream& out, const std::string& program, const Command& wh
   COMPREPLY=()
   if ((COMP_CWORD == 1)); then
     words=')"
-      << names_of(commands) << "'\n    options='" << names_of(whole.options) << "'\n  else\n"
+      << names_of(whole.commands) << "'\n    options='" << names_of(whole.options) << "'\n  else\n"
       << "    case ${COMP_WORDS[1]} in\n";
-  for (const Command& command : commands) {
+  for (const Command& command : whole.commands) {
     out << "      " << command.name << ")\n        options='" << names_of(command.options)
         << "'\n        words='" << choices_of(command) << "'\n";
     if (takes_files(command)) out << "        files=yes\n";
@@ -94,7 +92,7 @@ void print_bash(std::ostream& out, const std::string& program, const Command& wh
   if [[ $files == no ]]; then compopt +o default 2>/dev/null; fi
 }
 complete -o default -F )"
-      << function << ' ' << program << '\n';
+      << function << ' ' << whole.name << '\n';
 }
 
 /// As zsh takes it between single quotes: colons and brackets divide what _arguments reads.
@@ -121,8 +119,8 @@ std::string zsh_specification(const Argument& argument) {
   return "'(" + joined(argument.names) + ")'{" + joined(names, ",") + "}'" + rest;
 }
 
-void print_zsh(std::ostream& out, const std::string& program, const Command& whole,
-               const std::vector<Command>& commands) {
+void print_zsh(std::ostream& out, const Command& whole) {
+  const std::string& program = whole.name;
   const auto print = [&](const std::vector<Argument>& arguments) {
     for (const Argument& argument : arguments)
       out << " \\\n        " << zsh_specification(argument);
@@ -132,7 +130,7 @@ void print_zsh(std::ostream& out, const std::string& program, const Command& who
   typeset -A opt_args
   local -a commands=(
 )";
-  for (const Command& command : commands)
+  for (const Command& command : whole.commands)
     out << "    '" << command.name << ':' << zsh_text(command.description) << "'\n";
   out << "  )\n  _arguments -C";
   print(whole.options);
@@ -144,7 +142,7 @@ void print_zsh(std::ostream& out, const std::string& program, const Command& who
   fi
   case $words[1] in
 )";
-  for (const Command& command : commands) {
+  for (const Command& command : whole.commands) {
     out << "    " << command.name << ")\n      _arguments";
     print(command.options);
     print(command.positionals);
@@ -155,8 +153,8 @@ void print_zsh(std::ostream& out, const std::string& program, const Command& who
       << " \"$@\"\nelse\n  compdef _" << program << ' ' << program << "\nfi\n";
 }
 
-void print_fish(std::ostream& out, const std::string& program, const Command& whole,
-                const std::vector<Command>& commands) {
+void print_fish(std::ostream& out, const Command& whole) {
+  const std::string& program = whole.name;
   const auto quoted = [](const std::string& text) { return "'" + escaped(text, "'\\") + "'"; };
   const auto print_option = [&](const std::string& when, const Argument& option) {
     out << "complete -c " << program << " -n " << quoted(when);
@@ -172,7 +170,7 @@ void print_fish(std::ostream& out, const std::string& program, const Command& wh
   };
   out << "complete -c " << program << " -f\n";
   for (const Argument& option : whole.options) print_option("__fish_use_subcommand", option);
-  for (const Command& command : commands) {
+  for (const Command& command : whole.commands) {
     const std::string when = "__fish_seen_subcommand_from " + command.name;
     out << "complete -c " << program << " -n __fish_use_subcommand -a " << command.name << " -d "
         << quoted(command.description) << '\n';
@@ -188,10 +186,10 @@ void print_fish(std::ostream& out, const std::string& program, const Command& wh
 
 }  // namespace
 
-std::string completion_script(const CLI::App& app, const std::string& shell) {
+std::string completion_script(const Command& program, const std::string& shell) {
   std::ostringstream out;
   const auto print = shell == "bash" ? print_bash : shell == "zsh" ? print_zsh : print_fish;
-  print(out, app.get_name(), describe(app), commands_of(app));
+  print(out, program);
   return out.str();
 }
 

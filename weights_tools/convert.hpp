@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kinglet::tools {
 
@@ -20,6 +21,9 @@ struct ConvertRequest {
   std::optional<double> eps;
   std::optional<int> mask_size;
 };
+
+/// Those that convert knows.
+std::vector<std::string> architectures();
 
 /// Throws FileError. A summary goes to `report`.
 void convert(const std::string& architecture, const ConvertRequest& request, std::ostream& report);

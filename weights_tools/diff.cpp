@@ -1,14 +1,11 @@
 // kinglet-weights diff: what two checkpoints have in common.
 #include "diff.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iostream>
-#include <memory>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "half.hpp"
@@ -164,10 +161,6 @@ std::string shape_text(const Tensor& tensor) {
   return text + "]";
 }
 
-struct Options {
-  std::string a, b;
-};
-
 }  // namespace
 
 bool print_diff(std::ostream& out, const std::string& path_a, const std::string& path_b) {
@@ -213,16 +206,6 @@ bool print_diff(std::ostream& out, const std::string& path_a, const std::string&
   return different == 0;
 }
 
-void add_diff(CLI::App& app) {
-  CLI::App* command =
-      app.add_subcommand("diff", "Compare the weights of two files; exit code 1 when they differ");
-  const auto options = std::make_shared<Options>();
-  command->add_option("A", options->a, "checkpoint or model file")->type_name("FILE")->required();
-  command->add_option("B", options->b, "checkpoint or model file")->type_name("FILE")->required();
-  add_examples(*command, {"kinglet-weights diff checkpoint.pth model.safetensors"});
-  command->callback([options] {
-    if (!print_diff(std::cout, options->a, options->b)) throw CLI::RuntimeError(1);
-  });
-}
+bool run_diff(const DiffOptions& options) { return print_diff(std::cout, options.a, options.b); }
 
 }  // namespace kinglet::tools

@@ -1,11 +1,8 @@
 // kinglet-weights export: any checkpoint as one safetensors file.
 #include "export.hpp"
 
-#include <CLI/CLI.hpp>
 #include <iostream>
-#include <memory>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "output_file.hpp"
@@ -17,10 +14,6 @@ namespace {
 /// A view may be larger than its storage, and many may look at one: what a small file may grow to.
 constexpr std::uint64_t kMostGrowth = 64;
 constexpr std::uint64_t kMostExtra = std::uint64_t{1} << 30;
-
-struct Options {
-  std::string input, output;
-};
 
 }  // namespace
 
@@ -46,21 +39,9 @@ std::size_t export_safetensors(const std::string& input, const std::string& outp
   return checkpoint.tensors.size();
 }
 
-void add_export(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
-      "export", "Write the weights of any checkpoint as safetensors, names and dtypes kept");
-  const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->input, "PyTorch, safetensors or GGUF file")
-      ->type_name("FILE")
-      ->required();
-  command->add_option("-o,--output", options->output, "safetensors file to write")
-      ->type_name("FILE")
-      ->required();
-  add_examples(*command, {"kinglet-weights export model.gguf -o weights.safetensors"});
-  command->callback([options] {
-    const std::size_t count = export_safetensors(options->input, options->output);
-    std::cout << options->output << ": " << count << " tensors\n";
-  });
+void run_export(const ExportOptions& options) {
+  const std::size_t count = export_safetensors(options.input, options.output);
+  std::cout << options.output << ": " << count << " tensors\n";
 }
 
 }  // namespace kinglet::tools

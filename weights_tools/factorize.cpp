@@ -1,12 +1,9 @@
 // kinglet-weights factorize: the word table as a product of two, by truncated SVD.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <memory>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "eigen.hpp"
 #include "file_error.hpp"
@@ -97,30 +94,6 @@ void compare(const DenseMatrix& x, const DenseMatrix& u, const std::vector<doubl
   result.error = all > 0 ? std::sqrt(off / all) : 0;
 }
 
-struct Options {
-  std::string input, output;
-  int rank = 0;
-  double energy = 0;
-};
-
-void run(const Options& options) {
-  ModelEdit edit(options.input);
-  const std::uint64_t before = edit.file_bytes();
-  const FactorizeResult result = factorize_words(edit, options.rank, options.energy);
-  edit.save(options.output);
-  char text[160];
-  std::snprintf(text, sizeof text,
-                "%d x %d as %d x %d times %d x %d: energy %.6f, error %.3g, "
-                "worst cosine of a row %.6f\n",
-                result.rows, result.width, result.rows, result.rank, result.rank, result.width,
-                result.energy, result.error, result.worst_cosine);
-  std::cout << text;
-  const std::uint64_t after = edit.file_bytes();
-  if (after >= before) std::cout << "note: the file does not become smaller with this rank\n";
-  std::cout << printable(options.output, 1000) << ": " << bytes_text(after) << ", was "
-            << bytes_text(before) << '\n';
-}
-
 }  // namespace
 
 FactorizeResult factorize_words(ModelEdit& edit, int rank, double energy) {
@@ -174,22 +147,22 @@ FactorizeResult factorize_words(ModelEdit& edit, int rank, double energy) {
   return result;
 }
 
-void add_factorize(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "factorize",
-      "Store the word table V x d as V x r times r x d (truncated SVD); an int8 table stays int8");
-  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
-  CLI::Option_group* size = command->add_option_group("size");
-  size->add_option("--rank", options->rank, "r")->check(CLI::PositiveNumber);
-  size->add_option("--energy", options->energy, "Share of the squared singular values to keep")
-      ->check(CLI::Range(0.0, 1.0));
-  size->require_option(1);
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
-      ->type_name("FILE")
-      ->required();
-  add_examples(*command, {"kinglet-weights factorize model.gguf --energy 0.9 -o small.gguf"});
-  command->callback([options] { run(*options); });
+void run_factorize(const FactorizeOptions& options) {
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  const FactorizeResult result = factorize_words(edit, options.rank, options.energy);
+  edit.save(options.output);
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "%d x %d as %d x %d times %d x %d: energy %.6f, error %.3g, "
+                "worst cosine of a row %.6f\n",
+                result.rows, result.width, result.rows, result.rank, result.rank, result.width,
+                result.energy, result.error, result.worst_cosine);
+  std::cout << text;
+  const std::uint64_t after = edit.file_bytes();
+  if (after >= before) std::cout << "note: the file does not become smaller with this rank\n";
+  std::cout << printable(options.output, 1000) << ": " << bytes_text(after) << ", was "
+            << bytes_text(before) << '\n';
 }
 
 }  // namespace kinglet::tools

@@ -1,18 +1,15 @@
 // kinglet-weights inspect: what is in a checkpoint.
 #include "inspect.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
 #include <kinglet/io/model_file.hpp>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <tuple>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "gguf_text.hpp"
@@ -187,11 +184,6 @@ std::optional<std::uint64_t> source_parameters(const Checkpoint& checkpoint) {
   return *count;
 }
 
-struct Options {
-  std::string file;
-  bool json = false;
-};
-
 }  // namespace
 
 std::uint64_t parameter_count(const Checkpoint& checkpoint) {
@@ -254,20 +246,9 @@ void print_checkpoint_json(std::ostream& out, const Checkpoint& checkpoint) {
   }
 }
 
-void add_inspect(CLI::App& app) {
-  CLI::App* command = app.add_subcommand(
-      "inspect", "List the tensors, metadata and sizes of a PyTorch, safetensors or GGUF file");
-  const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->file, "checkpoint or model file")
-      ->type_name("FILE")
-      ->required();
-  command->add_flag("--json", options->json, "machine-readable output");
-  add_examples(*command, {"kinglet-weights inspect checkpoint.pth",
-                          "kinglet-weights inspect model.gguf --json"});
-  command->callback([options] {
-    const Checkpoint checkpoint = read_checkpoint(options->file);
-    (options->json ? print_checkpoint_json : print_checkpoint)(std::cout, checkpoint);
-  });
+void run_inspect(const InspectOptions& options) {
+  const Checkpoint checkpoint = read_checkpoint(options.file);
+  (options.json ? print_checkpoint_json : print_checkpoint)(std::cout, checkpoint);
 }
 
 }  // namespace kinglet::tools

@@ -1,12 +1,8 @@
 // kinglet-weights keep-layers: some of a model's layers (Sanh et al. 2019, DistilBERT's start).
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
 #include <map>
-#include <memory>
-#include <sstream>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "recentre.hpp"
@@ -59,35 +55,6 @@ std::string renumbered(const std::string& name, std::string_view start, const Ne
   const auto found = to.find(number);
   if (found == to.end()) return "";
   return std::string(start) + std::to_string(found->second) + name.substr(at);
-}
-
-struct Options {
-  std::string input, output, layers;
-};
-
-/// "0,2,4".
-std::vector<int> parsed(const std::string& text) {
-  std::vector<int> layers;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
-    if (part.empty() || part.size() > 4 ||
-        part.find_first_not_of("0123456789") != std::string::npos)
-      throw CLI::ValidationError("LAYERS", "must be numbers with commas between: 0,2,4");
-    layers.push_back(std::stoi(part));
-  }
-  return layers;
-}
-
-void run(const Options& options) {
-  const std::vector<int> chosen = parsed(options.layers);
-  ModelEdit edit(options.input);
-  const std::uint64_t before = edit.file_bytes();
-  const std::uint64_t layers = edit.number(edit.architecture() + ".block_count");
-  keep_layers(edit, chosen);
-  edit.save(options.output);
-  std::cout << printable(options.output, 1000) << ": " << chosen.size() << " of " << layers
-            << " layers, " << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before)
-            << '\n';
 }
 
 }  // namespace
@@ -149,18 +116,15 @@ void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
   edit.add_step("keep-layers " + joined(layers));
 }
 
-void add_keep_layers(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "keep-layers", "Keep some of the layers; a model of shared layers (ALBERT) then runs fewer");
-  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
-  command->add_option("LAYERS", options->layers, "Layers in the order they will run: 0,2,4")
-      ->required();
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
-      ->type_name("FILE")
-      ->required();
-  add_examples(*command, {"kinglet-weights keep-layers model.gguf 0,2,4 -o small.gguf"});
-  command->callback([options] { run(*options); });
+void run_keep_layers(const KeepLayersOptions& options) {
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  const std::uint64_t layers = edit.number(edit.architecture() + ".block_count");
+  keep_layers(edit, options.layers);
+  edit.save(options.output);
+  std::cout << printable(options.output, 1000) << ": " << options.layers.size() << " of " << layers
+            << " layers, " << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before)
+            << '\n';
 }
 
 }  // namespace kinglet::tools

@@ -1,6 +1,5 @@
 // The manual page: one for a program and all of its commands.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <kinglet/io/utf8.hpp>
 #include <sstream>
@@ -71,29 +70,26 @@ void print_synopsis(std::ostream& out, const std::string& program, const Command
 
 }  // namespace
 
-std::string manual_page(const CLI::App& app) {
-  const std::string program = app.get_name();
-  const Command whole = describe(app);
-  const std::vector<Command> commands = commands_of(app);
+std::string manual_page(const Command& program) {
   std::ostringstream out;
-  out << ".TH " << troff(program) << " 1 \"\" \"kinglet " << KINGLET_VERSION
+  out << ".TH " << troff(program.name) << " 1 \"\" \"kinglet " << KINGLET_VERSION
       << "\" \"User Commands\"\n.nh\n.ad l\n.SH NAME\n"
-      << troff(program) << " \\- " << troff(whole.description) << "\n.SH SYNOPSIS\n.PP\n"
-      << bold(program) << ' ' << italic("COMMAND") << " [" << italic("OPTIONS")
+      << troff(program.name) << " \\- " << troff(program.description) << "\n.SH SYNOPSIS\n.PP\n"
+      << bold(program.name) << ' ' << italic("COMMAND") << " [" << italic("OPTIONS")
       << "]\n.SH OPTIONS\n";
-  print_arguments(out, whole.options);
+  print_arguments(out, program.options);
   out << ".SH COMMANDS\n";
-  for (const Command& command : commands) {
+  for (const Command& command : program.commands) {
     out << ".SS " << troff(command.name) << '\n' << troff(command.description) << ".\n";
-    print_synopsis(out, program, command);
+    print_synopsis(out, program.name, command);
     print_arguments(out, command.positionals);
     print_arguments(out, command.options);
   }
   out << ".SH EXIT STATUS\n.TP\n.B 0\nAll went well.\n.TP\n.B 1\nThe command failed, or its answer "
          "is "
          "no.\n.TP\n.B 2\nThe command line is wrong.\n.SH EXAMPLES\n.nf\n"
-      << troff(whole.examples);
-  for (const Command& command : commands) out << troff(command.examples);
+      << troff(program.examples);
+  for (const Command& command : program.commands) out << troff(command.examples);
   out << ".fi\n";
   return out.str();
 }

@@ -1,27 +1,13 @@
 // kinglet-weights plan: what running a model will take, before it runs.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
-#include <memory>
 #include <nlohmann/json.hpp>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "model_session.hpp"
 
 namespace kinglet::tools {
-namespace {
-
-struct Options {
-  std::string file;
-  int batch = 1;
-  int live = 0;
-  int threads = 1;
-  bool every_row = false;
-  bool json = false;
-};
-
-void run(const Options& options) {
+void run_plan(const PlanOptions& options) {
   const auto session = open_model(options.file, {}, options.threads);
   std::uint64_t weights = 0;
   session->file().for_each_tensor([&](const TensorInfo& tensor) { weights += tensor.nbytes; });
@@ -54,23 +40,6 @@ void run(const Options& options) {
                 plan["scratch_bytes"].get<unsigned long long>(), plan["flops"].get<double>() * 1e-9,
                 plan["bytes_moved"].get<unsigned long long>());
   }
-}
-
-}  // namespace
-
-void add_plan(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("plan", "What running a model will take: bytes, FLOPs");
-  command->add_option("file", options->file, "Model file (.gguf)")->type_name("FILE")->required();
-  command->add_option("--batch", options->batch, "Sequences at once")->check(CLI::Range(1, 4096));
-  command->add_option("--live", options->live, "Positions that are not masked (default: all)")
-      ->check(CLI::Range(1, 65536));
-  command->add_option("--threads", options->threads, "Threads lent")->check(CLI::Range(1, 256));
-  command->add_flag("--all-rows", options->every_row, "Every row computed, as verify does");
-  command->add_flag("--json", options->json, "Print JSON");
-  add_examples(*command, {"kinglet-weights plan model.gguf --batch 4",
-                          "kinglet-weights plan model.gguf --live 40 --json"});
-  command->callback([options] { run(*options); });
 }
 
 }  // namespace kinglet::tools

@@ -1,13 +1,10 @@
 // kinglet-weights prune-vocab: only the words that occur.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
-#include <memory>
 #include <numeric>
 #include <set>
 #include <stdexcept>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "corpus.hpp"
 #include "file_error.hpp"
@@ -148,14 +145,7 @@ void prune_decoder(ModelEdit& edit, std::size_t all, const Rows& rows) {
   keep_rows(edit, kDecoder, rows);
 }
 
-struct Options {
-  std::string input, output;
-  std::vector<std::string> corpus;
-  std::vector<std::string> drop_actions;
-  std::int64_t unknown = -1;
-};
-
-void prune_words(ModelEdit& edit, const Options& options) {
+void prune_words(ModelEdit& edit, const PruneVocabOptions& options) {
   const std::vector<std::string> pieces = pieces_of(edit);
   Corpus corpus;
   for (const std::string& path : options.corpus)
@@ -169,21 +159,6 @@ void prune_words(ModelEdit& edit, const Options& options) {
     std::cout << "note: the file names no unknown token; words that are left out get id "
               << result.unknown << ", that of padding (--unknown chooses another)\n";
   std::cout << "words       " << result.rows << " of " << result.rows_before << '\n';
-}
-
-void run(const Options& options) {
-  ModelEdit edit(options.input);
-  const std::uint64_t before = edit.file_bytes();
-  if (options.corpus.empty() && options.drop_actions.empty())
-    throw std::runtime_error("prune-vocab: give --corpus, --drop-actions or both");
-  if (!options.corpus.empty()) prune_words(edit, options);
-  if (!options.drop_actions.empty()) {
-    const PruneResult result = prune_actions(edit, options.drop_actions);
-    std::cout << "actions     " << result.rows << " of " << result.rows_before << '\n';
-  }
-  edit.save(options.output);
-  std::cout << "written     " << printable(options.output, 1000) << ", "
-            << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before) << '\n';
 }
 
 }  // namespace
@@ -259,27 +234,19 @@ PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropp
   return result;
 }
 
-void add_prune_vocab(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "prune-vocab",
-      "Keep the words of a corpus; others become the unknown word. Callers keep using the old ids. "
-      "A masked LM then predicts the kept words only, in the order of kinglet.vocab.kept");
-  command->add_option("IN", options->input, "Model file (.gguf)")->type_name("FILE")->required();
-  command
-      ->add_option("--corpus", options->corpus,
-                   "Golden files, evaluation sets, or texts: an id, a word piece or a word a line")
-      ->type_name("FILE");
-  command->add_option("--drop-actions", options->drop_actions,
-                      "Actions of Seq2Seq that it shall not choose, by name; the others move up");
-  command->add_option("--unknown", options->unknown, "Id that stands for words that are left out")
-      ->check(CLI::Range(0, 1 << 30));
-  command->add_option("-o,--output", options->output, "Model file to write (.gguf)")
-      ->type_name("FILE")
-      ->required();
-  add_examples(*command,
-               {"kinglet-weights prune-vocab model.gguf --corpus eval.safetensors -o small.gguf"});
-  command->callback([options] { run(*options); });
+void run_prune_vocab(const PruneVocabOptions& options) {
+  ModelEdit edit(options.input);
+  const std::uint64_t before = edit.file_bytes();
+  if (options.corpus.empty() && options.drop_actions.empty())
+    throw std::runtime_error("prune-vocab: give --corpus, --drop-actions or both");
+  if (!options.corpus.empty()) prune_words(edit, options);
+  if (!options.drop_actions.empty()) {
+    const PruneResult result = prune_actions(edit, options.drop_actions);
+    std::cout << "actions     " << result.rows << " of " << result.rows_before << '\n';
+  }
+  edit.save(options.output);
+  std::cout << "written     " << printable(options.output, 1000) << ", "
+            << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before) << '\n';
 }
 
 }  // namespace kinglet::tools

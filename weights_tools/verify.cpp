@@ -1,16 +1,13 @@
 // kinglet-weights verify: does a model give what the original code gave?
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdio>
 #include <dispatch/dispatch.hpp>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "checkpoint.hpp"
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "model_session.hpp"
@@ -21,17 +18,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-struct Options {
-  std::string model;
-  std::vector<std::string> goldens;
-  std::string bounds;
-  double factor = 10;
-  double atol = -1;
-  std::string isa;
-  int threads = 1;
-  std::vector<std::string> allow_missing;
-};
-
 /// A path without its folders.
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
@@ -39,7 +25,7 @@ std::string file_name(const std::string& path) { return path.substr(path.find_la
 /// float32 against float64, at least 1e-6.
 class Bounds {
  public:
-  explicit Bounds(const Options& options) : options_(options) {
+  explicit Bounds(const VerifyOptions& options) : options_(options) {
     if (options.bounds.empty()) return;
     std::ifstream in(options.bounds);
     if (!in) throw FileError(options.bounds, "open", "cannot be read");
@@ -76,7 +62,7 @@ class Bounds {
   }
   double bound(double error) const { return std::max(options_.factor * error, 1e-6); }
 
-  const Options& options_;
+  const VerifyOptions& options_;
   Json config_ = Json::object();
 };
 
@@ -184,8 +170,8 @@ Values kept_columns(const ModelFile& file, Values wanted, const Values& got) {
 }
 
 /// Gives the number of failures.
-int verify(ModelSession& session, const std::string& path, const Bounds& bounds,
-           const Options& options) {
+int failures_of(ModelSession& session, const std::string& path, const Bounds& bounds,
+                const VerifyOptions& options) {
   const GoldenFile golden(path, bounds);
   std::printf("%s  (%s)\n", path.c_str(), session.isa());
   std::vector<Values> computed = session.run_golden(golden.checkpoint());
@@ -219,7 +205,9 @@ int verify(ModelSession& session, const std::string& path, const Bounds& bounds,
   return failed;
 }
 
-void run(const Options& options) {
+}  // namespace
+
+bool run_verify(const VerifyOptions& options) {
   const Bounds bounds(options);
   const bool every_isa = options.isa == "all";
   const auto session =
@@ -228,40 +216,14 @@ void run(const Options& options) {
   for (int i = 0; i < (every_isa ? kernels::count() : 1); ++i) {
     if (every_isa) session->use(kernels::at(i));
     for (const std::string& golden : options.goldens)
-      failed += verify(*session, golden, bounds, options);
+      failed += failures_of(*session, golden, bounds, options);
   }
   if (failed > 0) {
     std::printf("%d output%s failed\n", failed, failed == 1 ? "" : "s");
-    throw CLI::RuntimeError(1);
+    return false;
   }
   std::printf("every output is within its bound\n");
-}
-
-}  // namespace
-
-void add_verify(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("verify", "Compare a model's outputs with recorded ones");
-  command->add_option("model", options->model, "Model file (.gguf)")->type_name("FILE")->required();
-  command->add_option("goldens", options->goldens, "Recorded inputs and outputs (.safetensors)")
-      ->type_name("FILE")
-      ->required();
-  command
-      ->add_option("--bounds", options->bounds,
-                   "JSON file with the recorded fp32_error of each output")
-      ->type_name("FILE");
-  command->add_option("--factor", options->factor, "Times the recorded error")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--atol", options->atol, "Bound for outputs without a recorded error")
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--isa", options->isa, "Instruction set, or 'all'; default: the best here");
-  command->add_option("--threads", options->threads, "Threads")->check(CLI::Range(1, 256));
-  command->add_option("--allow-missing", options->allow_missing,
-                      "Outputs (* stands for any text) that the model need not produce");
-  add_examples(*command,
-               {"kinglet-weights verify model.gguf golden.safetensors --bounds config.json",
-                "kinglet-weights verify model.gguf golden.safetensors --isa all"});
-  command->callback([options] { run(*options); });
+  return true;
 }
 
 }  // namespace kinglet::tools

@@ -2,7 +2,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -10,7 +9,6 @@
 #include <memory>
 #include <set>
 
-#include "command_line.hpp"
 #include "commands.hpp"
 #include "interleave.hpp"
 #include "model_session.hpp"
@@ -20,13 +18,6 @@
 
 namespace kinglet::tools {
 namespace {
-
-struct Options {
-  std::vector<std::string> shapes;
-  std::vector<std::string> isas;
-  std::vector<int> threads{1};
-  bool baselines = false;
-};
 
 /// Holds what the measured functions share: one thread pool for each number of threads, the case that was measured last
 /// (Google Benchmark calls a function several times to find out how often to repeat it), and the results.
@@ -91,7 +82,7 @@ std::vector<const kernels::Kernels<isa::runtime>*> tables(const std::vector<std:
 }
 
 /// Kernel by kernel, so that lines with the same columns follow each other.
-void register_cases(const Options& options, Bench& bench) {
+void register_cases(const KernelsOptions& options, Bench& bench) {
   const std::vector<Shape> shapes = read_shapes(options.shapes);
   std::vector<CaseId> cases;
   for (const Shape& shape : shapes) {
@@ -116,7 +107,7 @@ void register_cases(const Options& options, Bench& bench) {
 }
 
 /// For the reader; what the cases are held against is measured beside each.
-void show_peaks(const Options& options) {
+void show_peaks(const KernelsOptions& options) {
   for (const auto* table : tables(options.isas)) {
     char text[100];
     std::snprintf(text, sizeof text, "%.1f GFLOP/s fp32, %.1f GOP/s int8",
@@ -125,12 +116,16 @@ void show_peaks(const Options& options) {
   }
 }
 
-void run(const Options& options, const std::vector<std::string>& rest) {
+}  // namespace
+
+bool has_kernels() noexcept { return true; }
+
+int run_kernels(const KernelsOptions& options) {
   // Columns, and a tenth of Google Benchmark's own half second a case: there are hundreds, each of many slices.
   std::vector<std::string> arguments{"kinglet-bench", "--benchmark_counters_tabular=true",
                                      "--benchmark_min_time=0.05"};
   bool table = true, csv = false;
-  for (const std::string& argument : rest) {
+  for (const std::string& argument : options.rest) {
     const std::size_t value = argument.find('=') + 1;
     if (argument.compare(0, value, "--benchmark_format=") == 0) {
       table = argument.substr(value) == "console";
@@ -144,32 +139,12 @@ void run(const Options& options, const std::vector<std::string>& rest) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   int argc = static_cast<int>(argv.size());
   benchmark::Initialize(&argc, argv.data());
-  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) throw CLI::RuntimeError(2);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) return 2;
   show_peaks(options);
-  if (benchmark::RunSpecifiedBenchmarks() == 0) throw CLI::RuntimeError(1);
+  if (benchmark::RunSpecifiedBenchmarks() == 0) return 1;
   const std::string summary = bench.summary().text();
   if (!summary.empty()) std::fprintf(table ? stdout : stderr, "\n%s", summary.c_str());
-}
-
-}  // namespace
-
-void add_kernels(CLI::App& app) {
-  auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
-      "kernels",
-      "Speed of single kernels beside this machine's peak; --benchmark_* go to Google Benchmark");
-  command
-      ->add_option("--shapes", options->shapes,
-                   "Files of sizes, or names of those in bench/shapes (default: all of them)")
-      ->type_name("FILE");
-  command->add_option("--isa", options->isas, "Instruction sets (default: all that work here)");
-  command->add_option("--threads", options->threads, "Numbers of threads, one after the other")
-      ->check(CLI::Range(1, 256));
-  command->add_flag("--baselines", options->baselines, "OpenBLAS and oneDNN beside ours");
-  command->allow_extras();
-  add_examples(*command, {"kinglet-bench kernels --shapes peers --isa avx2 --baselines",
-                          "kinglet-bench kernels --benchmark_filter='^linear_s8/.*/m:160/'"});
-  command->callback([options, command] { run(*options, command->remaining()); });
+  return 0;
 }
 
 }  // namespace kinglet::tools
