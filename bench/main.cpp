@@ -60,7 +60,8 @@ void add_kernels(CLI::App& app) {
   if (has_kernels()) {
     add_files(*command, "--shapes", options->shapes,
               "Files of sizes, or names of those in bench/shapes (default: all of them)");
-    command->add_option("--isa", options->isas, "Instruction sets (default: all that work here)");
+    command->add_option("--isa", options->isas, "Instruction sets (default: all that work here)")
+        ->check(CLI::IsMember(isa_names()));
     command->add_option("--threads", options->threads, "Numbers of threads, one after the other")
         ->check(CLI::Range(1, 256));
     command->add_flag("--baselines", options->baselines, "OpenBLAS and oneDNN beside ours");
@@ -103,7 +104,8 @@ void add_model(CLI::App& app) {
       ->check(CLI::Range(1, 4096));
   add_list(command, "--batch", model.grid.batches, "Inputs at once")->check(CLI::Range(1, 1024));
   add_list(command, "--threads", model.grid.threads, "Threads")->check(CLI::Range(1, 256));
-  add_list(command, "--isa", model.grid.isas, "Instruction sets; default: the best here");
+  add_list(command, "--isa", model.grid.isas, "Instruction sets; default: the best here")
+      ->check(CLI::IsMember(isa_names()));
   command.add_flag("--all-rows", model.work.every_row, "Compute every row of the last layer too");
   command.add_option("--warmup", model.run.warm_up, "Runs before (default: for 0.2 s)")
       ->check(CLI::Range(1, 1000000));

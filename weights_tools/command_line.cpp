@@ -1,6 +1,7 @@
 #include "command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <dispatch/dispatch.hpp>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -102,7 +103,14 @@ void add_threads(CLI::App& command, int& threads, const std::string& description
 }
 
 void add_isa(CLI::App& command, std::string& isa) {
-  command.add_option("--isa", isa, "Instruction set; default: the best here");
+  command.add_option("--isa", isa, "Instruction set; default: the best here")
+      ->check(CLI::IsMember(isa_names()));
+}
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (int i = 0; kernels::compiled(i) != nullptr; ++i) names.emplace_back(kernels::compiled(i));
+  return names;
 }
 
 void add_examples(CLI::App& command, const std::vector<std::string>& lines) {

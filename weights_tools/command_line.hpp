@@ -24,6 +24,9 @@ void add_output(CLI::App& command, std::string& path,
 void add_threads(CLI::App& command, int& threads, const std::string& description = "Threads");
 void add_isa(CLI::App& command, std::string& isa);
 
+/// The instruction sets that are compiled in, best first, whether this processor has them or not.
+std::vector<std::string> isa_names();
+
 /// Command lines to show at the end of --help and in the manual page.
 void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 

@@ -248,7 +248,10 @@ void add_verify(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command.add_option("--atol", options->atol, "Bound for outputs without a recorded error")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--isa", options->isa, "Instruction set, or 'all'; default: the best here");
+  std::vector<std::string> isas = isa_names();
+  isas.emplace_back("all");
+  command.add_option("--isa", options->isa, "Instruction set, or 'all'; default: the best here")
+      ->check(CLI::IsMember(isas));
   add_threads(command, options->threads);
   command.add_option("--allow-missing", options->allow_missing,
                      "Outputs (* stands for any text) that the model need not produce");

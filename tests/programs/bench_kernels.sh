@@ -67,5 +67,5 @@ refused 1 "short.txt: line 1: gemm takes m n k" --shapes short.txt
 echo "gemm 1 2 3x" >bad.txt
 refused 1 "bad.txt: line 1: '3x' is not a size" --shapes bad.txt
 refused 1 "nothing.txt: cannot be read" --shapes nothing.txt
-refused 1 "not usable here" --isa nothing
+refused 2 "nothing not in {" --isa nothing
 refused 2 "--benchmark_nothing" --benchmark_nothing=1

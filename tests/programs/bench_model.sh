@@ -61,10 +61,10 @@ grep -qE '^  model +file MB +ms a row, fastest +high type ' out || fail "no accu
 refused 1 'the model has 160 positions' "$model" --seq 40,161
 refused 1 '--image: no model here reads images' "$model" --image 96
 refused 1 'no.gguf: open: No such file' "$model" no.gguf
-refused 1 'not usable here' "$model" --isa best
 refused 1 'HiTUT has high, low_mani, low_navi' "$model" --task core
 refused 2 '--batch' "$model" --batch 1,0
 refused 2 '--batch' "$model" --batch one
+refused 2 'best not in {' "$model" --isa scalar,best
 refused 2 'excludes' "$model" --runs 5 --seconds 1
 refused 2 'excludes' "$model" --json --csv
 refused 2 'files' --json

@@ -75,14 +75,19 @@ completed() {
            "$(complete -p | sed "s/.*-F //; s/ .*//")"; echo "${COMPREPLY[*]}"' bash - "$program" "$@"
 }
 case $program in
-  kinglet-weights) command=quantize partial=--att option=--attention value=s start=quan ;;
-  kinglet-bench) command=synth partial=--arc option=--arch value=hi start=syn ;;
+  kinglet-weights) command=quantize partial=--att option=--attention value=s start=quan runs=verify ;;
+  kinglet-bench) command=synth partial=--arc option=--arch value=hi start=syn runs=accuracy ;;
 esac
 [ "$(completed $start)" = $command ] || fail "completion bash: $start: $(completed $start)"
 [ "$(completed $command $partial)" = $option ] || fail "completion bash: $partial"
 chosen=$(completed $command $option $value)
 [ -n "$chosen" ] || fail "completion bash: $option $value"
 [ "$(completed $command $option = $value)" = "$chosen" ] || fail "completion bash: $option=$value"
+
+# Instruction sets go by name, those that this processor lacks too.
+[ "$(completed $runs --isa sc)" = scalar ] || fail "completion bash: $runs --isa sc"
+expect 2 $runs ${missing[$runs]} --isa nothing
+grep -q '^--isa: nothing not in {.*scalar' err || fail "$runs: does not list the instruction sets"
 
 if command -v zsh >/dev/null; then
   zsh -f -c 'compdef() { true }; source ./complete.zsh
