@@ -24,6 +24,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
 
   void linear(const Linear& w, ConstMatrix x, Matrix y, Activation act = Activation::none,
               ConstMatrix residual = {}) noexcept {
+    KINGLET_ASSERT(!arena_.overflowed());
     KINGLET_ASSERT(x.cols == w.k && y.cols == w.n && x.rows == y.rows);
     if (!w.int8()) {
       return split(w, y, act, residual,
@@ -75,7 +76,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
 
   void embed(const Table& table, const std::int32_t* ids, Matrix y,
              bool accumulate = false) noexcept {
-    KINGLET_ASSERT(table.n == y.cols);
+    KINGLET_ASSERT(!arena_.overflowed() && table.n == y.cols);
     if (table.panels()) {
       if (table.int8()) {
         kernels_.embedding_panels_s8(y.rows, y.cols, ids, table.s8, table.scale, y.data, y.ld,
@@ -268,6 +269,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
   /// One row in one pass over W. x may be empty.
   void lstm_row(const Lstm& w, const ConstMatrix& x, const float* start, const ConstMatrix& h,
                 const Matrix& c, const Matrix& y, bool backwards) noexcept {
+    KINGLET_ASSERT(!arena_.overflowed() && y.data != h.data);
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
     if (w.hh.int8()) return lstm_row_s8(w, x, start, h, c, y, backwards);
     split_units(w.units, [&](int first, int last) {
@@ -302,6 +304,7 @@ class Cpu : public CpuImageOps<Cpu<Isa>> {
                                   Matrix c, Matrix y, bool backwards) noexcept {
     KINGLET_ASSERT(w.hh.n == kernels::lstm_gates(w.units) && y.cols == w.units);
     if (y.rows == 0) return;
+    KINGLET_ASSERT(!arena_.overflowed() && y.data != h.data);
     ArenaScope scope(arena_);
     const QuantizedRows q_x = taken(w.ih, x), q_h = taken(w.hh, h);
     const Matrix near = x.rows > 0 ? take_lstm_gates(arena_, y.rows, parallel_.threads) : gates;

@@ -15,14 +15,17 @@
 //   pack_keys(k, v, packed)   attend(q, packed, scale, y)
 //                                                  attention with one head, in two parts: for keys
 //                                                  that are asked again and again
-//   lstm_step(w, x, h, c, y [, backwards])         y, c = the next h and c of each row
-//   lstm_gates(w, gates, h, c, y [, backwards])    the same where gates = x·W_ihᵀ + b is known
+//   lstm_step(w, x, h, c, y [, backwards])         y, c = the next h and c of each row; y apart from
+//                                                  x and h
+//   lstm_gates(w, gates, h, c, y [, backwards])    the same where gates = x·W_ihᵀ + b is known;
+//                                                  gates may change
 //   lstm_cell(gates, c, y)                         the same where h is zero
 //   gru_step(w, x, h, y)                           y = the next h; y may be h
 //   softmax(x, y)   unit_length(x, y)   copy(x, y)   transpose(x, y)   zero(y)
 //   add(x, y)                                      y += x
 //
-// x of linear and y of layer_norm are a matrix, or Activations.
+// x of linear and y of layer_norm are a matrix, or Activations. The arena holds what a run with Count
+// took; with less there is no defined result (asserted by Cpu, where asserts are on).
 
 #include <cstdint>
 #include <kinglet/core/arena.hpp>
