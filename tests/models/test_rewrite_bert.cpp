@@ -144,6 +144,10 @@ TEST_CASE("a pruned masked LM predicts the kept words as the whole one does, bit
       run(edit);
       tools::keep_layers(edit, {2, 0});
       run(edit);
+      // ids without a map are rows, which a pruned table has not
+      ModelEdit unmapped = edit;
+      unmapped.remove_value("kinglet.vocab.map");
+      CHECK_THROWS_AS(run(unmapped), tools::FileError);
       // what is kept must be what is stored
       edit.set_u32s("kinglet.vocab.kept", {0, 2});
       CHECK_THROWS_AS(run(edit), tools::FileError);

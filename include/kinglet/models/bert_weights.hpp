@@ -180,10 +180,12 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w,
     w.words.row_of = b.row_of(c.vocab, c.lm_words);
   } else {
     w.words = b.words("token_embd", c.vocab, e);
-    if (c.masked_lm && b.status().ok() && w.words.rows.rows != c.lm_words) {
-      return Status(Code::mismatch, "has not an id for each word that is stored", Status::kNowhere,
-                    "kinglet.vocab.kept");
-    }
+  }
+  // Ids without a map are rows, so all of them are stored.
+  const bool all_kept = w.words.row_of != nullptr || c.lm_words == c.vocab;
+  if (c.masked_lm && b.status().ok() && (w.words.rows.rows != c.lm_words || !all_kept)) {
+    return Status(Code::mismatch, "has not an id for each word that is stored", Status::kNowhere,
+                  "kinglet.vocab.kept");
   }
   w.positions = b.table("position_embd", c.position_rows, e);
   if (c.types > 0) w.types = b.table("token_types", c.types, e);
