@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <kinglet/blocks/lstm.hpp>
 #include <kinglet/models/alfred_seq2seq_weights.hpp>
+#include <kinglet/models/check.hpp>
 
 namespace kinglet::seq2seq {
 
@@ -75,36 +76,30 @@ struct Output {
 
 /// For inputs that come from outside.
 inline Status check(const Config& c, const Instruction& in) noexcept {
-  const auto fault = [](const char* what, std::string_view which) {
-    return Status(Code::invalid, what, Status::kNowhere, which);
-  };
   constexpr int kMostWords = 1 << 20;
-  if (in.longest < 1 || in.longest > 65536) return fault("must be 1 to 65536", "longest");
+  if (in.longest < 1 || in.longest > 65536) return invalid("must be 1 to 65536", "longest");
   if (in.batch < 1 || in.batch > kMostWords / in.longest) {
-    return fault("must be at least 1, with at most 2^20 words in all", "batch");
+    return invalid("must be at least 1, with at most 2^20 words in all", "batch");
   }
-  if (in.words == nullptr) return fault("are not given", "words");
+  if (in.words == nullptr) return invalid("are not given", "words");
   for (int b = 0; b < in.batch; ++b) {
     const int length = in.lengths ? in.lengths[b] : in.longest;
-    if (length < 1 || length > in.longest) return fault("each must be 1 to the longest", "lengths");
-    for (int t = 0; t < length; ++t) {
-      const std::int32_t id = in.words[static_cast<std::ptrdiff_t>(b) * in.longest + t];
-      if (id < 0 || id >= c.words) return fault("id outside the vocabulary", "words");
-    }
+    if (length < 1 || length > in.longest)
+      return invalid("each must be 1 to the longest", "lengths");
+    const std::int32_t* const words = in.words + static_cast<std::ptrdiff_t>(b) * in.longest;
+    if (!all_within(words, length, 0, c.words))
+      return invalid("id outside the vocabulary", "words");
   }
   return {};
 }
 
 inline Status check(const Config& c, const Frames& in, const Output& out) noexcept {
-  const auto fault = [](const char* what, std::string_view which) {
-    return Status(Code::invalid, what, Status::kNowhere, which);
-  };
-  if (in.data == nullptr) return fault("are not given", "frames");
+  if (in.data == nullptr) return invalid("are not given", "frames");
   if (in.form != Frames::Form::encoded && !c.vision) {
-    return fault("the model was stored without its visual encoder", "frames");
+    return invalid("the model was stored without its visual encoder", "frames");
   }
   if (out.monitors && !c.monitors) {
-    return fault("the model was trained without progress monitors", "monitors");
+    return invalid("the model was trained without progress monitors", "monitors");
   }
   return {};
 }
@@ -112,8 +107,7 @@ inline Status check(const Config& c, const Frames& in, const Output& out) noexce
 /// Whether mask() may be called.
 inline Status check_masks(const Config& c) noexcept {
   if (c.masks) return {};
-  return Status(Code::invalid, "the model was stored without its mask decoder", Status::kNowhere,
-                "masks");
+  return invalid("the model was stored without its mask decoder", "masks");
 }
 
 namespace detail {

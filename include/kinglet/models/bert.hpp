@@ -14,6 +14,7 @@
 #include <kinglet/core/span.hpp>
 #include <kinglet/core/status.hpp>
 #include <kinglet/models/bert_weights.hpp>
+#include <kinglet/models/check.hpp>
 
 namespace kinglet::bert {
 
@@ -61,39 +62,32 @@ struct Trace {
 
 /// For inputs that come from outside: every id and position in its range, a live position in every sequence.
 inline Status check(const Config& c, const Input& in) noexcept {
-  const auto fault = [](const char* what, std::string_view which) {
-    return Status(Code::invalid, what, Status::kNowhere, which);
-  };
   constexpr int kMostPositions = 1 << 22;
   if (in.wanted == 0 || (in.wanted & ~heads_of(c)) != 0) {
-    return fault("nothing, or something that the model does not have", "wanted");
+    return invalid("nothing, or something that the model does not have", "wanted");
   }
-  if (in.seq < 1 || in.seq > 65536) return fault("must be 1 to 65536", "seq");
+  if (in.seq < 1 || in.seq > 65536) return invalid("must be 1 to 65536", "seq");
   if (in.batch < 1 || in.batch > kMostPositions / in.seq) {
-    return fault("must be at least 1, with at most 2^22 positions in all", "batch");
+    return invalid("must be at least 1, with at most 2^22 positions in all", "batch");
   }
-  const auto within = [&](const std::int32_t* numbers, int each, int most) {
-    const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(in.batch) * each;
-    for (std::ptrdiff_t i = 0; numbers != nullptr && i < n; ++i) {
-      if (numbers[i] < 0 || numbers[i] >= most) return false;
-    }
-    return true;
+  const auto within = [&](const std::int32_t* numbers, int each, int end) {
+    return all_within(numbers, static_cast<std::ptrdiff_t>(in.batch) * each, 0, end);
   };
-  if (in.ids == nullptr) return fault("is not given", "ids");
-  if (!within(in.ids, in.seq, c.vocab)) return fault("id outside the vocabulary", "ids");
+  if (in.ids == nullptr) return invalid("is not given", "ids");
+  if (!within(in.ids, in.seq, c.vocab)) return invalid("id outside the vocabulary", "ids");
   if (!within(in.types, in.seq, c.types > 0 ? c.types : 1)) {
-    return fault("no such token type", "types");
+    return invalid("no such token type", "types");
   }
   if (!within(in.positions, in.seq, c.position_rows)) {
-    return fault("outside the position table", "positions");
+    return invalid("outside the position table", "positions");
   }
   if ((in.lm_positions != nullptr) != (in.lm_each > 0) || in.lm_each > in.seq) {
-    return fault("must be 1 to the length of a sequence, 0 without positions", "lm_each");
+    return invalid("must be 1 to the length of a sequence, 0 without positions", "lm_each");
   }
   if (!within(in.lm_positions, in.lm_each, in.seq)) {
-    return fault("outside the sequence", "lm_positions");
+    return invalid("outside the sequence", "lm_positions");
   }
-  if (in.live < 0 || in.live > in.seq) return fault("more than there are positions", "live");
+  if (in.live < 0 || in.live > in.seq) return invalid("more than there are positions", "live");
   for (int b = 0; b < in.batch; ++b) {
     const std::ptrdiff_t first = static_cast<std::ptrdiff_t>(b) * in.seq;
     int live = in.mask == nullptr ? 1 : 0, counted = 0;
@@ -101,9 +95,9 @@ inline Status check(const Config& c, const Input& in) noexcept {
       if (in.mask != nullptr && in.mask[first + p] != 0) ++live;
       if (!c.positions_from_ids || in.ids[first + p] != c.padding_id) ++counted;
     }
-    if (live == 0) return fault("every position of a sequence is masked", "mask");
+    if (live == 0) return invalid("every position of a sequence is masked", "mask");
     if (in.positions == nullptr && counted > longest_sequence(c)) {
-      return fault("the sequence is longer than the model's positions", "seq");
+      return invalid("the sequence is longer than the model's positions", "seq");
     }
   }
   return {};

@@ -13,6 +13,7 @@
 #include <kinglet/blocks/packing.hpp>
 #include <kinglet/core/span.hpp>
 #include <kinglet/core/status.hpp>
+#include <kinglet/models/check.hpp>
 #include <kinglet/models/hitut_weights.hpp>
 
 namespace kinglet::hitut {
@@ -62,41 +63,36 @@ struct Trace {
 
 /// For inputs that come from outside: every id, position and number in its range, [CLS] live.
 inline Status check(const Config& c, const Input& in) noexcept {
-  const auto fault = [](const char* what, std::string_view which) {
-    return Status(Code::invalid, what, Status::kNowhere, which);
-  };
   constexpr int kMostPositions = 1 << 22;
   if (in.batch < 1 || in.batch > kMostPositions / c.seq) {
-    return fault("must be at least 1, with at most 2^22 positions in all", "batch");
+    return invalid("must be at least 1, with at most 2^22 positions in all", "batch");
   }
-  const auto within = [&](const std::int32_t* ids, int each, int least, int most) {
-    const std::ptrdiff_t n = static_cast<std::ptrdiff_t>(in.batch) * each;
-    for (std::ptrdiff_t i = 0; ids != nullptr && i < n; ++i) {
-      if (ids[i] < least || ids[i] >= most) return false;
-    }
-    return true;
+  const auto within = [&](const std::int32_t* numbers, int each, int least, int end) {
+    return all_within(numbers, static_cast<std::ptrdiff_t>(in.batch) * each, least, end);
   };
   if (in.words == nullptr || in.history == nullptr || in.type_position == nullptr ||
       in.arg_position == nullptr || (in.vision == nullptr) != (in.features == nullptr) ||
       (in.past == nullptr) != (in.past_features == nullptr) ||
       (in.rotation == nullptr) != (in.horizon == nullptr)) {
-    return fault("a tensor that the model needs is not given", "input");
+    return invalid("a tensor that the model needs is not given", "input");
   }
-  if (in.live < 0 || in.live > c.seq) return fault("more than there are positions", "live");
-  if (!within(in.words, c.language, 0, c.vocab)) return fault("id outside the vocabulary", "words");
-  if (!within(in.vision, c.vision, 0, c.actions)) return fault("id outside the actions", "vision");
+  if (in.live < 0 || in.live > c.seq) return invalid("more than there are positions", "live");
+  if (!within(in.words, c.language, 0, c.vocab))
+    return invalid("id outside the vocabulary", "words");
+  if (!within(in.vision, c.vision, 0, c.actions))
+    return invalid("id outside the actions", "vision");
   if (!within(in.history, c.history, 0, c.actions))
-    return fault("id outside the actions", "history");
+    return invalid("id outside the actions", "history");
   if (!within(in.past, past_steps(c) * kPastSlots, 0, c.actions))
-    return fault("id outside the actions", "past");
-  if (!within(in.rotation, 1, 0, kRotations)) return fault("not in 0..3", "rotation");
-  if (!within(in.horizon, 1, 0, kHorizons)) return fault("not in 0..11", "horizon");
+    return invalid("id outside the actions", "past");
+  if (!within(in.rotation, 1, 0, kRotations)) return invalid("not in 0..3", "rotation");
+  if (!within(in.horizon, 1, 0, kHorizons)) return invalid("not in 0..11", "horizon");
   if (!within(in.type_position, 1, -1, c.seq))
-    return fault("outside the sequence", "type_position");
-  if (!within(in.arg_position, 1, 0, c.seq)) return fault("outside the sequence", "arg_position");
+    return invalid("outside the sequence", "type_position");
+  if (!within(in.arg_position, 1, 0, c.seq)) return invalid("outside the sequence", "arg_position");
   for (int b = 0; in.mask != nullptr && b < in.batch; ++b) {
     if (in.mask[static_cast<std::ptrdiff_t>(b) * c.seq] == 0)
-      return fault("[CLS] is masked", "mask");
+      return invalid("[CLS] is masked", "mask");
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdint>
 #include <kinglet/models/bert.hpp>
+#include <kinglet/models/check.hpp>
 
 namespace kinglet::pabee {
 
@@ -72,12 +73,8 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
 }
 
 inline Status check(const Config& c, const Input& in) noexcept {
-  if (in.patience < 0) {
-    return Status(Code::invalid, "must not be negative", Status::kNowhere, "patience");
-  }
-  if (!(in.threshold >= 0)) {
-    return Status(Code::invalid, "must not be negative", Status::kNowhere, "threshold");
-  }
+  if (in.patience < 0) return invalid("must not be negative", "patience");
+  if (!(in.threshold >= 0)) return invalid("must not be negative", "threshold");
   bert::Input text = in.text;
   text.wanted = bert::kLastHidden;
   return bert::check(c.encoder, text);

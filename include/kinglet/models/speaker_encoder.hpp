@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <kinglet/blocks/lstm.hpp>
+#include <kinglet/models/check.hpp>
 #include <kinglet/models/speaker_encoder_weights.hpp>
 
 namespace kinglet::speaker {
@@ -47,19 +48,14 @@ void reset(B& be, const Config& c, const State& state) noexcept {
 }
 
 inline Status check(const Config&, const Input& in) noexcept {
-  const auto fault = [](const char* what, std::string_view which) {
-    return Status(Code::invalid, what, Status::kNowhere, which);
-  };
   constexpr int kMostFrames = 1 << 20;
-  if (in.longest < 1 || in.longest > kMostFrames) return fault("must be 1 to 2^20", "longest");
+  if (in.longest < 1 || in.longest > kMostFrames) return invalid("must be 1 to 2^20", "longest");
   if (in.batch < 1 || in.batch > kMostFrames / in.longest) {
-    return fault("must be at least 1, with at most 2^20 frames in all", "batch");
+    return invalid("must be at least 1, with at most 2^20 frames in all", "batch");
   }
-  if (in.frames == nullptr) return fault("are not given", "frames");
-  for (int b = 0; in.lengths != nullptr && b < in.batch; ++b) {
-    if (in.lengths[b] < 1 || in.lengths[b] > in.longest) {
-      return fault("each must be 1 to the longest", "lengths");
-    }
+  if (in.frames == nullptr) return invalid("are not given", "frames");
+  if (!all_within(in.lengths, in.batch, 1, in.longest + 1)) {
+    return invalid("each must be 1 to the longest", "lengths");
   }
   return {};
 }
