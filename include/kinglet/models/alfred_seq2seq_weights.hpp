@@ -72,10 +72,7 @@ inline int id_of(const ModelFile& file, std::string_view key, std::string_view t
 inline Result<Config> read_config(const ModelFile& file) noexcept {
   ConfigReader read(file);
   Config c{};
-  if (read.string("general.architecture") != "alfred-seq2seq" && read.status().ok()) {
-    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
-                  "general.architecture");
-  }
+  read.architecture("alfred-seq2seq");
   constexpr int kMost = 65536;  // of what a matrix reads
   constexpr int kMostPixels = 4096;
   c.words = read.integer("alfred-seq2seq.vocab_size", 1, 1 << 24);

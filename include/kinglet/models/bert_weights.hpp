@@ -85,10 +85,7 @@ inline Result<Config> read_config(const ModelFile& file,
   const auto fault = [&](Code code, const char* what, std::string_view rest) {
     return Status(code, what, Status::kNowhere, key(rest).view());
   };
-  if (read.string("general.architecture") != architecture && read.status().ok()) {
-    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
-                  "general.architecture");
-  }
+  read.architecture(architecture);
   constexpr int kMost = 65536;
   c.layers = read.integer(key(".block_count").view(), 1, kMaxLayers);
   c.stored_layers = read.integer(key(".stored_block_count").view(), 1, c.layers);

@@ -299,6 +299,13 @@ class ConfigReader {
     return take(value.status()) ? *value : std::string_view{};
   }
 
+  /// Must be that of the file.
+  void architecture(std::string_view wanted) noexcept {
+    constexpr std::string_view kKey = "general.architecture";
+    if (string(kKey) == wanted) return;
+    take(Status(Code::mismatch, "the file holds another architecture", Status::kNowhere, kKey));
+  }
+
   Activation activation(std::string_view key) noexcept {
     const std::string_view name = string(key);
     if (name == "gelu") return Activation::gelu_erf;

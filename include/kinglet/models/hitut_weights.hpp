@@ -66,10 +66,7 @@ constexpr int past_steps(const Config& c) noexcept { return c.history / 2 - 1; }
 inline Result<Config> read_config(const ModelFile& file) noexcept {
   ConfigReader read(file);
   Config c{};
-  if (read.string("general.architecture") != "hitut" && read.status().ok()) {
-    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
-                  "general.architecture");
-  }
+  read.architecture("hitut");
   constexpr int kMost = 65536;
   c.layers = read.integer("hitut.block_count", 1, kMaxLayers);
   c.stored_layers = read.integer("hitut.stored_block_count", 1, c.layers);

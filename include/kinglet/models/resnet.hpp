@@ -53,10 +53,7 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   constexpr std::string_view kBlocks = "resnet.block_counts";
   ConfigReader read(file);
   Config c{};
-  if (read.string("general.architecture") != "resnet" && read.status().ok()) {
-    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
-                  "general.architecture");
-  }
+  read.architecture("resnet");
   c.planes = read.integer("resnet.base_planes", 1, 4096);
   c.classes = read.integer("resnet.label_count", 0, 65536);
   if (!read.status().ok()) return read.status();

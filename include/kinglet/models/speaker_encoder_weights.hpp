@@ -25,10 +25,7 @@ struct Weights {
 inline Result<Config> read_config(const ModelFile& file) noexcept {
   ConfigReader read(file);
   Config c{};
-  if (read.string("general.architecture") != "speaker-encoder" && read.status().ok()) {
-    return Status(Code::mismatch, "the file holds another architecture", Status::kNowhere,
-                  "general.architecture");
-  }
+  read.architecture("speaker-encoder");
   constexpr int kMost = 65536;
   c.input = read.integer("speaker-encoder.input_length", 1, kMost);
   c.hidden = read.integer("speaker-encoder.hidden_length", 1, kMost);
