@@ -21,6 +21,14 @@ struct EncoderLayer {
   constexpr bool reads_int8() const noexcept { return qkv.int8() || ffn_up.int8(); }
 };
 
+/// Whether one of the layers does.
+constexpr bool reads_int8(const EncoderLayer* layers, int count) noexcept {
+  for (int l = 0; l < count; ++l) {
+    if (layers[l].reads_int8()) return true;
+  }
+  return false;
+}
+
 /// x ← LN(x + act(x·W₁ + b₁)·W₂ + b₂), in blocks of rows whose hidden activations stay in the second-level cache.
 /// next: what reads x then, for its int8 rows; {}: nothing does.
 /// memory    kRows × (inner + 16) floats

@@ -9,6 +9,7 @@
 // Every step of a batch reads each weight once. An episode of known frames is unroll().
 
 #include <cstdint>
+#include <kinglet/blocks/largest.hpp>
 #include <kinglet/blocks/lstm.hpp>
 #include <kinglet/models/alfred_seq2seq_weights.hpp>
 #include <kinglet/models/check.hpp>
@@ -166,14 +167,6 @@ void encode_frames(B& be, const Config& c, const Weights& w, const Frames& in, i
   be.linear(w.fc, {narrowest.data, batch, kFlat}, y);
 }
 
-inline int largest(const float* x, int n) noexcept {
-  int best = 0;
-  for (int i = 1; i < n; ++i) {
-    if (x[i] > x[best]) best = i;
-  }
-  return best;
-}
-
 }  // namespace detail
 
 /// The beginning of the episode, with the instruction that the state holds.
@@ -225,7 +218,7 @@ void step(B& be, const Config& c, const Weights& w, State& s, const Frames& fram
   be.linear(w.actor, s.cont, to_actions);
   be.linear(w.actions, to_actions, logits);
   for (int b = 0; chosen != nullptr && b < batch; ++b) {
-    chosen[b] = detail::largest(logits.row(b), c.actions);
+    chosen[b] = largest(logits.row(b), c.actions);
     if (out.action) out.action[b] = chosen[b];
   }
   be.embed(embeddings, chosen, s.action);

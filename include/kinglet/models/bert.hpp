@@ -116,13 +116,6 @@ struct Look {
   }
 };
 
-inline bool reads_int8(const Config& c, const Weights& w) noexcept {
-  for (int l = 0; l < c.stored_layers; ++l) {
-    if (w.layers[l].reads_int8()) return true;
-  }
-  return false;
-}
-
 inline float attention_scale(const Config& c) noexcept {
   return 1.0f / std::sqrt(static_cast<float>(c.hidden / c.heads));
 }
@@ -354,7 +347,8 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     read[i] = rows.row_of(static_cast<int>(i) / each, read[i]);
   }
 
-  const Activations x = take_activations(arena, rows.rows, c.hidden, reads_int8(c, w));
+  const Activations x =
+      take_activations(arena, rows.rows, c.hidden, reads_int8(w.layers, c.stored_layers));
   embed(be, c, w, in, rows, x, look);
   const int last = c.layers - 1;
   for (int l = 0; l < last; ++l) run_layer(be, c, w, rows, x, l, look);

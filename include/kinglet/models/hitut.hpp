@@ -285,9 +285,7 @@ void forward(B& be, const Config& c, const Weights& w, const Input& in, const Ou
     read[i] = rows.row_of(static_cast<int>(i) / reads.each, read[i]);
   }
 
-  bool int8 = false;
-  for (int l = 0; l < c.layers; ++l) int8 = int8 || w.layers[l].reads_int8();
-  const Activations x = take_activations(arena, rows.rows, h, int8);
+  const Activations x = take_activations(arena, rows.rows, h, reads_int8(w.layers, c.layers));
   {
     ArenaScope inputs(arena);
     const int token = c.projected_inputs ? h : c.embedding;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <kinglet/backend/count.hpp>
+#include <kinglet/blocks/largest.hpp>
 #include <kinglet/models/hitut.hpp>
 #include <string_view>
 
@@ -171,10 +172,7 @@ int top_k(B& be, const float* logits, int n, int k, Choice* out) noexcept {
   if (p.data == nullptr) return 0;
   const int count = k < n ? k : n;
   for (int i = 0; i < count; ++i) {
-    int best = 0;
-    for (int j = 1; j < n; ++j) {
-      if (p.data[j] > p.data[best]) best = j;
-    }
+    const int best = largest(p.data, n);
     out[i] = {best, p.data[best]};
     p.data[best] = -1;
   }

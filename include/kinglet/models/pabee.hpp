@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <kinglet/blocks/largest.hpp>
 #include <kinglet/models/bert.hpp>
 #include <kinglet/models/check.hpp>
 
@@ -82,16 +83,8 @@ inline Status check(const Config& c, const Input& in) noexcept {
 
 namespace detail {
 
-inline int best_class(int n, const float* logits) noexcept {
-  int best = 0;
-  for (int i = 1; i < n; ++i) {
-    if (logits[i] > logits[best]) best = i;
-  }
-  return best;
-}
-
 inline bool agree(int labels, float threshold, const float* a, const float* b) noexcept {
-  if (labels > 1) return best_class(labels, a) == best_class(labels, b);
+  if (labels > 1) return largest(a, labels) == largest(b, labels);
   return std::fabs(a[0] - b[0]) < threshold;
 }
 
@@ -151,7 +144,7 @@ int forward(B& be, const Config& c, const Weights& w, const Input& in, const Out
       pack(arena, batch, in.text.seq, in.text.mask, in.text.live > 0 ? in.text.live : in.text.seq,
            {first, first ? n : 0}, trace != nullptr);
   const Activations all =
-      take_activations(arena, rows.rows, e.hidden, bert::detail::reads_int8(e, w.encoder));
+      take_activations(arena, rows.rows, e.hidden, reads_int8(w.encoder.layers, e.stored_layers));
   bert::detail::embed(be, e, w.encoder, in.text, rows, all, look);
 
   const Sequences sequences{arena.take<std::int32_t>(n), arena.take<std::int32_t>(n),
