@@ -220,6 +220,12 @@ TEST_CASE("BERT: inputs from outside are checked before anything is read with th
   CHECK(broken([](MadeUpText& t) { t.lm_positions[1] = 10; }) == "lm_positions");
   CHECK(broken([](MadeUpText& t) { t.in.lm_each = 11; }) == "lm_each");
   CHECK(broken([](MadeUpText& t) { t.in.lm_positions = nullptr; }) == "lm_each");
+  CHECK(broken([](MadeUpText& t) {
+          t.in.lm_positions = nullptr;
+          t.in.lm_each = -5;
+        }) == "lm_each");
+  CHECK(broken([](MadeUpText& t) { t.in.live = -1; }) == "live");
+  CHECK(broken([](MadeUpText& t) { t.in.seq = -1; }) == "seq");
   CHECK(broken([](MadeUpText& t) { t.in.positions = t.ids.data(); }) == "positions");
   CHECK(broken([](MadeUpText& t) { t.mask.assign(20, 0); }) == "mask");
   CHECK(broken([](MadeUpText& t) { t.in.batch = 0; }) == "batch");

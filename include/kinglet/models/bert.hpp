@@ -81,7 +81,7 @@ inline Status check(const Config& c, const Input& in) noexcept {
   if (!within(in.positions, in.seq, c.position_rows)) {
     return invalid("outside the position table", "positions");
   }
-  if ((in.lm_positions != nullptr) != (in.lm_each > 0) || in.lm_each > in.seq) {
+  if (in.lm_each < 0 || in.lm_each > in.seq || (in.lm_positions != nullptr) != (in.lm_each > 0)) {
     return invalid("must be 1 to the length of a sequence, 0 without positions", "lm_each");
   }
   if (!within(in.lm_positions, in.lm_each, in.seq)) {
