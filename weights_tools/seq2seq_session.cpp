@@ -83,17 +83,7 @@ Plan Seq2SeqSession::plan(const seq2seq::Episode& in, const seq2seq::EpisodeOutp
 }
 
 void Seq2SeqSession::check(const seq2seq::Episode& in, const seq2seq::EpisodeOutput& out) const {
-  need(seq2seq::check(config_, in.instruction));
-  seq2seq::Output step;
-  step.monitors = out.monitors;
-  need(seq2seq::check(config_, in.frames, step));
-  if (out.masks != nullptr) need(seq2seq::check_masks(config_));
-  if (in.actions == nullptr) return;
-  const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(in.instruction.batch) * in.steps;
-  for (std::ptrdiff_t i = 0; i < count; ++i) {
-    if (in.actions[i] < 0 || in.actions[i] >= config_.actions)
-      need(Status(Code::invalid, "id outside the actions", Status::kNowhere, "actions"));
-  }
+  need(seq2seq::check(config_, in, out));
 }
 
 void Seq2SeqSession::unroll(const seq2seq::Episode& in, const seq2seq::EpisodeOutput& out) {

@@ -134,7 +134,18 @@ TEST_CASE("ids outside a golden file's model are refused") {
   const std::vector<std::int32_t> wrong(static_cast<std::size_t>(golden.longest()), 15);
   in.actions = wrong.data();
   CHECK_THROWS_AS(core.unroll(in, out), tools::FileError);
+  CHECK(seq2seq::check(core.config(), in, out).subject() == "actions");
   in.actions = nullptr;
+  CHECK(seq2seq::check(core.config(), in, out).ok());
+  for (const std::int32_t last : {-1, 15, 1000})
+    CHECK(seq2seq::check(core.config(), in.frames, &last, 1, {}).subject() == "actions");
+  const std::int32_t last = 14;
+  CHECK(seq2seq::check(core.config(), in.frames, &last, 1, {}).ok());
+  for (const int steps : {-1, 0, (1 << 20) + 1}) {
+    seq2seq::Episode wrong_steps = in;
+    wrong_steps.steps = steps;
+    CHECK(seq2seq::check(core.config(), wrong_steps, out).subject() == "steps");
+  }
   const std::vector<std::int32_t> words(static_cast<std::size_t>(golden.longest()), 64);
   in.instruction.words = words.data();
   CHECK_THROWS_AS(core.unroll(in, out), tools::FileError);

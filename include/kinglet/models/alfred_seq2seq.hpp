@@ -94,10 +94,15 @@ inline Status check(const Config& c, const Instruction& in) noexcept {
   return {};
 }
 
-inline Status check(const Config& c, const Frames& in, const Output& out) noexcept {
+/// last_actions [count], or null.
+inline Status check(const Config& c, const Frames& in, const std::int32_t* last_actions,
+                    std::ptrdiff_t count, const Output& out) noexcept {
   if (in.data == nullptr) return invalid("are not given", "frames");
   if (in.form != Frames::Form::encoded && !c.vision) {
     return invalid("the model was stored without its visual encoder", "frames");
+  }
+  if (!all_within(last_actions, count, 0, c.actions)) {
+    return invalid("id outside the actions", "actions");
   }
   if (out.monitors && !c.monitors) {
     return invalid("the model was trained without progress monitors", "monitors");
@@ -270,7 +275,22 @@ struct EpisodeOutput {
   float* masks = nullptr;  ///< [mask_size][mask_size] each
 };
 
-/// begin and `steps` steps.
+/// For inputs that come from outside. Every action must be one, the last of an episode too.
+inline Status check(const Config& c, const Episode& in, const EpisodeOutput& out) noexcept {
+  const Status readable = check(c, in.instruction);
+  if (!readable.ok()) return readable;
+  constexpr int kMostSteps = 1 << 20;
+  const int batch = in.instruction.batch;
+  if (in.steps < 1 || in.steps > kMostSteps / batch) {
+    return invalid("must be at least 1, with at most 2^20 steps in all", "steps");
+  }
+  Output step;
+  step.monitors = out.monitors;
+  const Status seen = check(c, in.frames, in.actions, std::ptrdiff_t{batch} * in.steps, step);
+  return seen.ok() && out.masks != nullptr ? check_masks(c) : seen;
+}
+
+/// begin and `steps` steps. Precondition: check is ok.
 template <class B>
 void unroll(B& be, const Config& c, const Weights& w, const Episode& in, State& s,
             const EpisodeOutput& out) noexcept {
