@@ -56,6 +56,11 @@ int main(int argc, char** argv) {
   static std::int32_t text[kMostSentences][kMostWords];
   static int length[kMostSentences];
   const int most = std::min(kMostWords, bert::longest_sequence(*config));
+  if (most < 3) {
+    std::fprintf(stderr, "sentence_embedding: %s: has no positions for a word between two tokens\n",
+                 argv[1]);
+    return 1;
+  }
   int longest = 0;
   for (int s = 0; s < sentences; ++s) {
     const auto room = static_cast<std::size_t>(most - 2);

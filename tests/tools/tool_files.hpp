@@ -72,14 +72,19 @@ struct Ran {
   std::string out, err;
 };
 
-/// Runs kinglet-weights; KINGLET_EMULATOR stands before it in a cross build. most_data: bytes of
-/// memory, mapped files not counted, that it may take before allocations fail; 0 for any.
-inline Ran run_weights(const std::vector<std::string>& arguments, const ScratchFolder& scratch,
-                       std::uint64_t most_data = 0) {
+/// Where this build puts a program.
+inline std::string program_path(const std::string& program) {
+  return KINGLET_PROGRAMS_DIR "/" + program;
+}
+
+/// KINGLET_EMULATOR stands before the program in a cross build. most_data: bytes of memory, mapped
+/// files not counted, that it may take before allocations fail; 0 for any.
+inline Ran run_program(const std::string& program, const std::vector<std::string>& arguments,
+                       const ScratchFolder& scratch, std::uint64_t most_data = 0) {
   std::vector<std::string> words;
   std::istringstream emulator(KINGLET_EMULATOR);
   for (std::string word; emulator >> word;) words.push_back(word);
-  words.push_back(KINGLET_PROGRAMS_DIR "/kinglet-weights");
+  words.push_back(program_path(program));
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -109,6 +114,11 @@ inline Ran run_weights(const std::vector<std::string>& arguments, const ScratchF
   std::filesystem::remove(out);
   std::filesystem::remove(err);
   return ran;
+}
+
+inline Ran run_weights(const std::vector<std::string>& arguments, const ScratchFolder& scratch,
+                       std::uint64_t most_data = 0) {
+  return run_program("kinglet-weights", arguments, scratch, most_data);
 }
 
 }  // namespace kinglet::tests
