@@ -25,6 +25,31 @@ int fail(const char* what, const Status& status) {
   return 1;
 }
 
+/// The memory is planned, so what is missing is missing at the start.
+Arena allocate(std::size_t bytes) {
+  void* const memory = std::aligned_alloc(Arena::kAlignment, bytes);
+  if (memory == nullptr) {
+    std::fprintf(stderr, "hitut_agent: there are no %zu bytes of memory\n", bytes);
+    std::exit(1);
+  }
+  return Arena(memory, bytes);
+}
+
+/// What lasts as long as the program, from an arena that may only count.
+struct Lasting {
+  Lasting(Arena& arena, const hitut::Config& c, std::size_t index_size)
+      : index(arena.take<std::uint32_t>(index_size), index_size) {
+    const auto floats = [&](int n) { return arena.take<float>(static_cast<std::size_t>(n)); };
+    out = {floats(std::max(c.low_count, c.high_count)), floats(c.object_count), floats(c.vision),
+           floats(3)};
+    ids = arena.take<std::int32_t>(static_cast<std::size_t>(c.language));
+  }
+
+  Span<std::uint32_t> index;  ///< of the words
+  hitut::Output out;
+  std::int32_t* ids;
+};
+
 void print(const char* label, std::string_view name, float probability) {
   std::printf("  %s %.*s %.3f", label, static_cast<int>(name.size()), name.data(),
               static_cast<double>(probability));
@@ -48,20 +73,14 @@ int main(int argc, char** argv) {
   // once.
   const std::size_t scratch = hitut::step_bytes(*config, weights);
   const std::size_t index_size = Wordpiece::index_size(*file);
-  Arena arena(std::aligned_alloc(Arena::kAlignment, scratch), scratch);
-  Arena longlived(std::aligned_alloc(Arena::kAlignment, 1 << 20), 1 << 20);
-  const Result<Wordpiece> words =
-      Wordpiece::bind(*file, {longlived.take<std::uint32_t>(index_size), index_size});
+  Arena counted;
+  Lasting(counted, *config, index_size);
+  Arena arena = allocate(scratch);
+  Arena lasting_arena = allocate(counted.peak());
+  const Lasting lasting(lasting_arena, *config, index_size);
+  const hitut::Output& out = lasting.out;
+  const Result<Wordpiece> words = Wordpiece::bind(*file, lasting.index);
   if (!words.ok()) return fail(argv[1], words.status());
-  float* type_logits =
-      longlived.take<float>(static_cast<std::size_t>(config->low_count + config->high_count));
-  float* arg_logits = longlived.take<float>(static_cast<std::size_t>(config->object_count));
-  float* mask_logits = longlived.take<float>(static_cast<std::size_t>(config->vision));
-  float* monitors = longlived.take<float>(3);
-  auto* ids = longlived.take<std::int32_t>(static_cast<std::size_t>(config->language));
-  if (ids == nullptr)
-    return std::fprintf(stderr, "hitut_agent: model too large for this program\n"), 1;
-  const hitut::Output out{type_logits, arg_logits, mask_logits, monitors};
 
   // The loop. From here on nothing is allocated.
   Cpu<> cpu(arena);
@@ -72,22 +91,22 @@ int main(int argc, char** argv) {
   for (; episode.next(step); ++number) {
     hitut::Observation seen = step.observation;
     const Result<int> count =
-        words->encode(step.text, {ids, static_cast<std::size_t>(config->language)});
+        words->encode(step.text, {lasting.ids, static_cast<std::size_t>(config->language)});
     if (!count.ok()) return fail("instruction", count.status());
-    seen.words = {ids, static_cast<std::size_t>(std::min(*count, config->language))};
+    seen.words = {lasting.ids, static_cast<std::size_t>(std::min(*count, config->language))};
     const Status decided = hitut::step(cpu, *config, weights, seen, out);
     if (!decided.ok()) return fail("step", decided);
 
     hitut::Choice type, object, slot;
-    hitut::top_k(cpu, type_logits, hitut::type_count(*config, seen.task), 1, &type);
-    hitut::top_k(cpu, arg_logits, config->object_count, 1, &object);
+    hitut::top_k(cpu, out.type_logits, hitut::type_count(*config, seen.task), 1, &type);
+    hitut::top_k(cpu, out.arg_logits, config->object_count, 1, &object);
     std::printf("%3d", number);
     print(seen.task == Task::high ? "sub-goal" : "action  ", names.type(seen.task, type.index),
           type.probability);
     if (seen.task != Task::low_navi)
       print("object", names.object(object.index), object.probability);
     if (seen.task == Task::low_mani) {
-      hitut::top_k(cpu, mask_logits, config->vision, 1, &slot);
+      hitut::top_k(cpu, out.mask_logits, config->vision, 1, &slot);
       std::printf("  detection %d %.3f", slot.index - 1, static_cast<double>(slot.probability));
     }
     std::printf("\n");

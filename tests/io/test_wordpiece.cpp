@@ -189,5 +189,8 @@ TEST_CASE("a vocabulary that cannot be used is refused") {
   CHECK(status(with("bert", 0).strings("tokenizer.ggml.tokens", {"a"}), false).code() ==
         Code::no_memory);
   CHECK(status(with("bert", 0).strings("tokenizer.ggml.tokens", {"a"})).ok());
+  const auto bytes = with("bert", 0).strings("tokenizer.ggml.tokens", {"a"}).bytes();
+  const auto file = ModelFile::open({bytes.data(), bytes.size()});
+  CHECK(Wordpiece::bind(*file, {nullptr, 1000}).status().code() == Code::no_memory);
   CHECK(Wordpiece::index_size(ModelFile{}) == 0);
 }

@@ -42,3 +42,26 @@ TEST_CASE("sentence_embedding refuses a model with no position for a word") {
     CHECK((ran.err.find("positions") != std::string::npos) == (positions < 3));
   }
 }
+
+TEST_CASE("hitut_agent takes memory for a vocabulary of any size") {
+  if (!can_run("hitut_agent")) return;
+  const ScratchFolder scratch;
+  const std::string small = KINGLET_MODELS_DIR "/hitut6_small", model = scratch.file("hitut.gguf");
+  REQUIRE(run_weights({"convert", small + "/model_best_seen.pth", "--arch", "hitut", "--config",
+                       small + "/config.json", "--tables", small + "/tables.safetensors", "--vocab",
+                       small + "/vocab.txt", "-o", model},
+                      scratch)
+              .code == 0);
+  const std::string episode = KINGLET_PROGRAMS_DIR "/episode.bin";
+  const Ran wanted = run_program("hitut_agent", {model, episode}, scratch);
+  CHECK(wanted.code == 0);
+  ModelEdit edit(model);
+  std::vector<std::string> words = edit.texts("tokenizer.ggml.tokens");
+  for (int i = 0; words.size() < 120000; ++i) words.push_back("[unused" + std::to_string(i) + "]");
+  edit.set_strings("tokenizer.ggml.tokens", words);
+  const std::string large = scratch.file("large.gguf");
+  edit.save(large);
+  const Ran ran = run_program("hitut_agent", {large, episode}, scratch);
+  CHECK(ran.code == 0);
+  CHECK(ran.out == wanted.out);
+}

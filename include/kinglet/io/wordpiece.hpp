@@ -177,7 +177,7 @@ class Wordpiece {
     if (*unknown >= tokens->count()) {
       return fault(Code::mismatch, "is beyond the vocabulary", "tokenizer.ggml.unknown_token_id");
     }
-    if (index.size() < index_size(file)) {
+    if (index.data() == nullptr || index.size() < index_size(file)) {
       return fault(Code::no_memory, "the index is smaller than index_size()", kTokens);
     }
     Wordpiece wordpiece;
