@@ -97,16 +97,20 @@ int main(int argc, char** argv) {
     const Status decided = hitut::step(cpu, *config, weights, seen, out);
     if (!decided.ok()) return fail("step", decided);
 
-    hitut::Choice type, object, slot;
-    hitut::top_k(cpu, out.type_logits, hitut::type_count(*config, seen.task), 1, &type);
-    hitut::top_k(cpu, out.arg_logits, config->object_count, 1, &object);
+    const auto best = [&](const float* logits, int n) {
+      hitut::Choice choice{-1, 0};  // of logits that are no numbers
+      hitut::top_k(cpu, logits, n, 1, &choice);
+      return choice;
+    };
+    const hitut::Choice type = best(out.type_logits, hitut::type_count(*config, seen.task));
+    const hitut::Choice object = best(out.arg_logits, config->object_count);
     std::printf("%3d", number);
     print(seen.task == Task::high ? "sub-goal" : "action  ", names.type(seen.task, type.index),
           type.probability);
     if (seen.task != Task::low_navi)
       print("object", names.object(object.index), object.probability);
     if (seen.task == Task::low_mani) {
-      hitut::top_k(cpu, out.mask_logits, config->vision, 1, &slot);
+      const hitut::Choice slot = best(out.mask_logits, config->vision);
       std::printf("  detection %d %.3f", slot.index - 1, static_cast<double>(slot.probability));
     }
     std::printf("\n");

@@ -215,3 +215,41 @@ TEST_CASE("the most probable classes come first, equal ones by number") {
     CHECK(sum == doctest::Approx(1.0));
   });
 }
+
+TEST_CASE("logits that have no softmax have no most probable classes") {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  tools::HitutSession session(hitut_model("bert"));
+  for (int isa = 0; isa < kernels::count(); ++isa) {
+    session.use(kernels::at(isa));
+    for (const float strange : {kNan, kInfinity}) {
+      for (std::size_t at = 0; at < 5; ++at) {
+        float logits[] = {0, 2, -1, 2, 1};
+        logits[at] = strange;
+        hitut::Choice best[5];
+        session.run(4096, [&](auto& be) { CHECK(hitut::top_k(be, logits, 5, 3, best) == 0); });
+      }
+    }
+    const float some[] = {-kInfinity, 2, -kInfinity, 2, 1};
+    hitut::Choice best[5];
+    session.run(4096, [&](auto& be) { CHECK(hitut::top_k(be, some, 5, 5, best) == 5); });
+    CHECK(best[2].index == 4);
+    CHECK(best[3].probability == 0);
+  }
+}
+
+TEST_CASE("the scratch of a step has room for the choice among its longest list") {
+  tools::HitutSession session(hitut_model("bert"));
+  hitut::Config c = session.config();
+  c.object_count = 1 << 20;
+  const std::size_t room = static_cast<std::size_t>(c.object_count) * sizeof(float);
+  CHECK(hitut::step_bytes(c, session.weights()) == room);
+  const std::vector<float> logits(1 << 20);
+  hitut::Choice best{};
+  session.run(room, [&](auto& be) {
+    CHECK(hitut::top_k(be, logits.data(), c.object_count, 1, &best) == 1);
+    ArenaScope scope(be.arena());
+    be.arena().matrix(1, static_cast<int>(be.arena().size() / sizeof(float)));
+    CHECK(hitut::top_k(be, logits.data(), c.object_count, 1, &best) == 0);
+  });
+}

@@ -144,9 +144,38 @@ Status step(B& be, const Config& c, const Weights& w, const Observation& seen, c
   return {};
 }
 
-/// Scratch for the largest decision of any task.
+struct Choice {
+  int index;
+  float probability;
+};
+
+/// The k most probable classes of softmax(logits), best first, equal ones by number; gives how many
+/// were written: none where a logit is NaN or +infinity, and none where the arena has no room. Null
+/// logits are only counted.
+template <class B>
+int top_k(B& be, const float* logits, int n, int k, Choice* out) noexcept {
+  ArenaScope scope(be.arena());
+  const Matrix p = be.arena().matrix(1, n);
+  if (logits != nullptr && p.data == nullptr) return 0;
+  be.softmax(ConstMatrix{logits, 1, n}, p);
+  if (logits == nullptr) return 0;
+  const int count = k < n ? k : n;
+  for (int i = 0; i < count; ++i) {
+    const int best = largest(p.data, n);
+    if (!(p.data[best] >= 0)) return i;
+    out[i] = {best, p.data[best]};
+    p.data[best] = -1;
+  }
+  return count;
+}
+
+/// Scratch for the largest decision of any task, and for top_k of what it gives.
 inline std::size_t step_bytes(const Config& c, const Weights& w, int threads = 1) noexcept {
-  std::size_t most = 0;
+  Count choosing(threads);
+  for (const int n : {c.high_count, c.low_count, c.object_count, c.vision}) {
+    top_k(choosing, nullptr, n, 1, nullptr);
+  }
+  std::size_t most = choosing.scratch_bytes();
   for (const Task task : {Task::high, Task::low_mani, Task::low_navi}) {
     Count count(threads);
     Observation seen;
@@ -156,27 +185,6 @@ inline std::size_t step_bytes(const Config& c, const Weights& w, int threads = 1
     }
   }
   return most;
-}
-
-struct Choice {
-  int index;
-  float probability;
-};
-
-/// The k most probable classes of softmax(logits), best first, equal ones by number; gives how many were written.
-template <class B>
-int top_k(B& be, const float* logits, int n, int k, Choice* out) noexcept {
-  ArenaScope scope(be.arena());
-  const Matrix p = be.arena().matrix(1, n);
-  be.softmax(ConstMatrix{logits, 1, n}, p);
-  if (p.data == nullptr) return 0;
-  const int count = k < n ? k : n;
-  for (int i = 0; i < count; ++i) {
-    const int best = largest(p.data, n);
-    out[i] = {best, p.data[best]};
-    p.data[best] = -1;
-  }
-  return count;
 }
 
 /// Names of the classes, straight from the file; empty where it has none.
