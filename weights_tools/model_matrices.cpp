@@ -12,7 +12,6 @@ namespace kinglet::tools {
 namespace {
 
 constexpr auto kRows = static_cast<std::size_t>(kernels::kPanel);
-constexpr int kMostDepthS8 = 65536;
 
 using Tensor = ModelEdit::Tensor;
 
@@ -184,7 +183,7 @@ void ModelEdit::put_matrix(std::string_view name, const DenseMatrix& x) {
 
 void ModelEdit::put_matrix_s8(std::string_view name, const RowsS8& x,
                               const std::vector<float>& smooth) {
-  if (x.k > kMostDepthS8) fail(name, "is too deep for s8: more than 65536 inputs");
+  if (x.k > kernels::kMostDepthS8) fail(name, "is too deep for s8: more than 65536 inputs");
   const std::size_t part = kernels::panels_size_s8(x.n, x.k), columns = panels_of(x.n) * kRows;
   std::vector<std::int8_t> panels(size_of(x.parts) * part);
   std::vector<std::int32_t> sums(size_of(x.parts) * columns), negatives(sums.size());

@@ -62,6 +62,7 @@ class Binder {
     w.k = k;
     const Name weight = Name(name).append(".weight");
     if (holds_s8(weight.view())) {
+      if (k > kernels::kMostDepthS8) fail<float>("is too deep for int8", weight.view());
       w.s8.panels = numbers<std::int8_t>(weight.view(), {panels, padded_depth(k) / 4, kPanel, 4});
       w.s8.scale = numbers<float>(Name(weight).append("_scale").view(), outputs);
       w.s8.sums = numbers<std::int32_t>(Name(weight).append("_sums").view(), outputs);
@@ -234,7 +235,7 @@ class Binder {
 
   template <class T>
   const T* fail(const char* what, std::string_view name) noexcept {
-    status_ = Status(Code::mismatch, what, Status::kNowhere, name);
+    if (status_.ok()) status_ = Status(Code::mismatch, what, Status::kNowhere, name);
     return nullptr;
   }
 

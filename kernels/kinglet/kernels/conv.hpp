@@ -221,7 +221,8 @@ void conv_f32(const Window& window, const ImageView<const float>& x, const float
 /// shapes    as above; scale and zero of x, one an image
 /// layout    as above; W as panels (gemm_s8.hpp). Each image is one row of quantize_rows, its border
 ///           included, which so becomes the zero point
-/// requires  as above; x.channels a multiple of kDepth, so that no run ends within a group of bytes
+/// requires  as above; x.channels a multiple of kDepth, so that no run ends within a group of bytes;
+///           taps·channels ≤ kMostDepthS8
 /// numerics  the integer Σ W·(x − z) is exact; then roundings as in gemm_s8, residual and activation;
 ///           same bits on every ISA with FMA, for any split of the pixels or panels
 /// memory    at most 3 kB of stack
@@ -232,6 +233,7 @@ void conv_s8(const Window& window, const ImageView<const std::int8_t>& x, const 
              int count, const ImageView<float>& y) noexcept {
   KINGLET_ASSERT(window.height > 0 && window.width > 0 && window.stride > 0);
   KINGLET_ASSERT(x.channels % kDepth == 0);
+  KINGLET_ASSERT(window.height * window.width * x.channels <= kMostDepthS8);
   const detail::ConvS8<Isa> tiles{{window, x, epilogue, first, y, {window, x}}, scale, zero, w};
   detail::for_tiles<detail::ShapeS8<Isa>>(count, panels_of(y.channels), tiles);
 }

@@ -11,11 +11,16 @@
 // The loop nest is that of tiles.hpp, its step is Dot<Isa>. The integers are exact, so they are the
 // same on every ISA, for every tile and split.
 
+#include <cstdint>
 #include <kinglet/kernels/activation.hpp>
 #include <kinglet/kernels/gemm_f32.hpp>
 #include <kinglet/kernels/quantize.hpp>
 
 namespace kinglet::kernels {
+
+/// The largest k: its sums fit s32, also those of q xor 0x80 with a weight of −128.
+inline constexpr int kMostDepthS8 = 65536;
+static_assert(std::int64_t{255} * 128 * kMostDepthS8 <= INT32_MAX);
 
 /// Bytes in the panels of W (n, k).
 KINGLET_INLINE constexpr std::size_t panels_size_s8(int n, int k) noexcept {
@@ -34,7 +39,7 @@ struct WeightsS8 {
 /// panels, sums and negatives of W, as drawn above. For converters and tests.
 /// shapes    w (n, k)   panels [ceil(n/16)][padded_depth(k)/4][16][4]   sums, negatives (n, padded)
 /// layout    rows of w contiguous, ldw in elements
-/// requires  every w in [−127, 127]; k ≤ 65536
+/// requires  every w in [−127, 127]; k ≤ kMostDepthS8
 /// numerics  exact
 /// memory    none
 /// oracle    tests/reference/gemm_s8.hpp
@@ -145,8 +150,8 @@ struct GemmS8 {
 /// shapes    a (m, k)   W (n, k)   bias (n)   residual, c (m, n)
 /// layout    rows contiguous, ld* in elements; W and what belongs to its columns as panels, zero
 ///           padded; residual may be c
-/// requires  m, n ≥ 0, 0 < k ≤ 65536; a written by quantize_rows<Isa>; c overlaps neither a nor W;
-///           c's columns from n on are left alone
+/// requires  m, n ≥ 0, 0 < k ≤ kMostDepthS8; a written by quantize_rows<Isa>; c overlaps neither a
+///           nor W; c's columns from n on are left alone
 /// numerics  the integer Σ (q − z)·w is exact and the same on every ISA; then three roundings; the
 ///           same bits on every ISA with FMA, for any m, n and split
 /// memory    at most 3 kB of stack
@@ -154,7 +159,8 @@ struct GemmS8 {
 template <class Isa>
 void gemm_s8(int m, int n, int k, const QuantizedRows& a, const WeightsS8& w,
              const Epilogue& epilogue, float* c, int ldc) noexcept {
-  KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && a.ld >= padded_depth(k) && ldc >= n);
+  KINGLET_ASSERT(m >= 0 && n >= 0 && k > 0 && k <= kMostDepthS8);
+  KINGLET_ASSERT(a.ld >= padded_depth(k) && ldc >= n);
   const detail::GemmS8<Isa> tiles{n, padded_depth(k) / 4, a, w, epilogue, c, ldc};
   detail::for_tiles<detail::ShapeS8<Isa>>(m, panels_of(n), tiles);
 }
