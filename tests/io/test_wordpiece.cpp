@@ -166,6 +166,50 @@ TEST_CASE("text that is not UTF-8 is an error that says where") {
   CHECK(count.status().offset() == 2);
 }
 
+TEST_CASE("a vocabulary made to be slow is refused at once") {
+  const auto hash = [](const std::string& s) {
+    std::uint64_t h = 0xcbf29ce484222325u;  // FNV-1a, as in wordpiece.hpp
+    for (const char c : s) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return h ^ (h >> 32);
+  };
+  // Strings whose first slots lie together, `each` of them in each of the clusters.
+  const auto clustered = [&](std::size_t count, std::size_t slots, std::size_t each) {
+    const std::size_t clusters = count / each, gap = slots / clusters;
+    std::vector<std::size_t> held(clusters);
+    std::vector<std::string> tokens;
+    for (int i = 0; tokens.size() < count; ++i) {
+      const std::string s = std::to_string(i);
+      const std::size_t at = static_cast<std::size_t>(hash(s)) % slots;
+      const std::size_t cluster = at / gap;
+      if (cluster >= clusters || at % gap >= gap / 8 || held[cluster] == each) continue;
+      ++held[cluster];
+      tokens.push_back(s);
+    }
+    return tokens;
+  };
+  const auto refused = [](const std::vector<std::string>& tokens) {
+    const Made made(tokens);
+    if (made.bound.ok()) return false;
+    CHECK(made.bound.status().code() == Code::unsupported);
+    CHECK(made.bound.status().subject() == "tokenizer.ggml.tokens");
+    return true;
+  };
+  CHECK(refused(clustered(2000, 4096, 1000)));  // one string among too many
+  CHECK(refused(clustered(2000, 4096, 200)));   // each among few enough, but too many in all
+}
+
+TEST_CASE("vocabularies as full as they get are not taken for slow ones") {
+  for (const std::size_t count : {std::size_t{10}, std::size_t{682}, std::size_t{174762}}) {
+    std::vector<std::string> tokens;
+    for (std::size_t i = 0; i < count; ++i)
+      tokens.push_back((i % 3 == 0 ? "##" : "[unused") + std::to_string(i * i));
+    const Made made(tokens);
+    REQUIRE(made.bound.ok());
+    CHECK(made.index.size() - count <= count * 8 / 5);  // slots
+    CHECK(made.bound->token(made.bound->vocabulary_size() - 1) == tokens.back());
+  }
+}
+
 TEST_CASE("a vocabulary that cannot be used is refused") {
   const auto status = [](const GgufBytes& made, bool room = true) {
     const auto bytes = made.bytes();

@@ -183,12 +183,13 @@ class Wordpiece {
     Wordpiece wordpiece;
     wordpiece.unknown_ = static_cast<std::int32_t>(*unknown);
     if (!wordpiece.fill(*tokens, index)) {
-      return fault(Code::unsupported, "too many of the strings share a hash", kTokens);
+      return fault(Code::unsupported, "too many of the strings have similar hashes", kTokens);
     }
     return wordpiece;
   }
 
   int vocabulary_size() const noexcept { return static_cast<int>(count_); }
+  /// 0 ≤ id < vocabulary_size()
   std::string_view token(int id) const noexcept {
     const unsigned char* at = tokens_ + offsets_[id];
     return detail::text_at(at + 8, detail::load_le<std::uint64_t>(at));
@@ -222,7 +223,10 @@ class Wordpiece {
  private:
   // index:  offsets[count] of the strings in the file | slots[power of two] of a hash table of ids
   static constexpr std::uint32_t kEmpty = 0xFFFFFFFF;
-  static constexpr std::size_t kMaxProbes = 1024;
+  // Slots are at most two thirds full: vocabularies of a million words look at up to 132 slots for a
+  // word and at 1.4 times the number of slots in all. What exceeds the bounds was made to be slow.
+  static constexpr std::size_t kMaxProbes = 256;     ///< of a word
+  static constexpr std::size_t kMaxProbesASlot = 8;  ///< of bind
   static constexpr std::string_view kInside = "##";
 
   struct Ids {
@@ -250,34 +254,42 @@ class Wordpiece {
     slots_ = slots;
     for (std::size_t i = 0; i < slot_count_; ++i) slots[i] = kEmpty;
     const GgufArray::Strings strings = tokens.strings();
+    std::size_t probes = 0;
     std::uint32_t id = 0;
     for (auto it = strings.begin(); it != strings.end(); ++it, ++id) {
       offsets[id] = static_cast<std::uint32_t>(it.address() - tokens_);
       const std::string_view text = *it;
       if (text.size() > longest_) longest_ = text.size();
-      const std::size_t slot = slot_of({}, text);
-      if (slot == slot_count_) return false;
-      slots[slot] = id;  // of equal strings the last one counts
+      const Place place = place_of({}, text);
+      probes += place.probes;
+      if (place.probes > kMaxProbes || probes > kMaxProbesASlot * slot_count_) return false;
+      slots[place.slot] = id;  // of equal strings the last one counts
     }
     return true;
   }
 
-  /// The slot that holds prefix + text, else the empty one where it belongs; slot_count_ after too many probes.
-  std::size_t slot_of(std::string_view prefix, std::string_view text) const noexcept {
+  struct Place {
+    std::size_t slot;
+    std::size_t probes;  ///< slots that were looked at, kMaxProbes + 1 if it was given up
+  };
+
+  /// The slot that holds prefix + text, else the empty one where it belongs.
+  Place place_of(std::string_view prefix, std::string_view text) const noexcept {
     std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
     for (const char c : prefix) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
     auto slot = static_cast<std::size_t>((hash ^ (hash >> 32)) & (slot_count_ - 1));
-    for (std::size_t probe = 0; probe < kMaxProbes && probe < slot_count_; ++probe) {
-      if (slots_[slot] == kEmpty) return slot;
+    std::size_t probes = 1;
+    for (; probes <= kMaxProbes; ++probes) {
+      if (slots_[slot] == kEmpty) break;
       const std::string_view held = token(static_cast<int>(slots_[slot]));
       if (held.size() == prefix.size() + text.size() && held.substr(0, prefix.size()) == prefix &&
           held.substr(prefix.size()) == text) {
-        return slot;
+        break;
       }
       slot = (slot + 1) & (slot_count_ - 1);
     }
-    return slot_count_;
+    return {slot, probes};
   }
 
   /// Ids of the word's pieces, longest first; the unknown id alone if a rest cannot be spelled.
@@ -295,9 +307,9 @@ class Wordpiece {
         const bool whole = at + size == text.size() ||
                            (static_cast<unsigned char>(text[at + size]) & 0xC0) != 0x80;
         if (!whole) continue;
-        const std::size_t slot = slot_of(prefix, text.substr(at, size));
-        if (slot == slot_count_ || slots_[slot] == kEmpty) continue;
-        out.append(static_cast<std::int32_t>(slots_[slot]));
+        const Place place = place_of(prefix, text.substr(at, size));
+        if (place.probes > kMaxProbes || slots_[place.slot] == kEmpty) continue;
+        out.append(static_cast<std::int32_t>(slots_[place.slot]));
         known = true;
         at += size;
       }
