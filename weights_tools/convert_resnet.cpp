@@ -15,7 +15,6 @@ namespace kinglet::tools {
 namespace {
 
 constexpr double kEps = 1e-5;  // of every batch norm
-constexpr int kMostPlanes = 4096;
 
 std::string block_name(int stage, int block) {
   return "layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
@@ -61,8 +60,9 @@ class Mapping : private TensorMapping {
 ResnetModel describe(const ConvertRequest& request, CheckpointWeights& weights) {
   ResnetModel m;
   m.planes = static_cast<int>(weights.shape("conv1.weight", 4)[0]);
-  if (m.planes > kMostPlanes)
-    weights.refuse("conv1.weight", "has more than " + std::to_string(kMostPlanes) + " outputs");
+  if (m.planes > resnet::kMostPlanes)
+    weights.refuse("conv1.weight",
+                   "has more than " + std::to_string(resnet::kMostPlanes) + " outputs");
   if (weights.has("layer1.0.conv3.weight"))
     weights.refuse("layer1.0.conv3.weight",
                    "is of a bottleneck: only nets of basic blocks are supported");

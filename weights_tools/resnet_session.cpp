@@ -13,7 +13,7 @@ class Pictures {
   explicit Pictures(const Checkpoint& checkpoint) {
     const Samples samples(checkpoint, "in");
     const std::vector<std::int64_t>& shape = samples.shape("images_u8");
-    constexpr std::int64_t kMost = 4096;
+    constexpr std::int64_t kMost = resnet::kMostSide;
     const bool fits = shape.size() == 4 && shape[0] >= 1 && shape[1] == resnet::kRgb &&
                       shape[2] >= 1 && shape[2] <= kMost && shape[3] >= 1 && shape[3] <= kMost &&
                       shape[0] <= (1 << 28) / (shape[2] * shape[3]);
@@ -101,8 +101,9 @@ std::vector<Values> ResnetSession::run_golden(const Checkpoint& golden) {
   run(needed.scratch_bytes, [&](auto& backend) {
     const Image x = resnet::take_input(backend.arena(), n, pictures.height, pictures.width);
     pictures.copy(0, x);
-    resnet::forward(backend, config_, *weights_, {x, wanted}, {features.data(), logits.data()},
-                    &trace);
+    const resnet::Input in{x, wanted};
+    need(resnet::check(config_, in));
+    resnet::forward(backend, config_, *weights_, in, {features.data(), logits.data()}, &trace);
   });
   std::vector<Values> out = std::move(recorder.values);
   if (!logits.empty()) out.push_back(values_from("logits", {n, config_.classes}, logits));
@@ -123,7 +124,9 @@ std::vector<Values> ResnetSession::run_samples(const Checkpoint& samples, int ro
     run(needed.scratch_bytes, [&](auto& backend) {
       const Image x = resnet::take_input(backend.arena(), 1, pictures.height, pictures.width);
       pictures.copy(i, x);
-      resnet::forward(backend, config_, *weights_, {x, wanted}, {to, to});
+      const resnet::Input in{x, wanted};
+      need(resnet::check(config_, in));
+      resnet::forward(backend, config_, *weights_, in, {to, to});
     });
   }
   if (classes) return {values_from("logits", {count, each}, results)};

@@ -249,6 +249,30 @@ TEST_CASE("a ResNet in int8 sees what it saw, on every instruction set alike") {
   }
 }
 
+TEST_CASE("images from outside are checked before the network sees them") {
+  const Net net(5, {1, 1, 1, 1}, 0);
+  const tools::ResnetSession session(net.bytes());
+  float pixel = 0;
+  const auto broken = [&](auto damage) {
+    resnet::Input in{{&pixel, 2, 37, 52, resnet::kRgb, resnet::kBorder}, resnet::kFeatures};
+    damage(in);
+    return std::string(resnet::check(session.config(), in).subject());
+  };
+  using resnet::Input;
+  CHECK(broken([](Input&) {}).empty());
+  CHECK(broken([](Input& in) { in.wanted = 0; }) == "wanted");
+  CHECK(broken([](Input& in) { in.wanted = resnet::kLogits; }) == "wanted");  // has no classes
+  CHECK(broken([](Input& in) { in.images.data = nullptr; }) == "images");
+  CHECK(broken([](Input& in) { in.images.count = 0; }) == "images");
+  CHECK(broken([](Input& in) { in.images.count = -1; }) == "images");
+  CHECK(broken([](Input& in) { in.images.count = 1 << 28; }) == "images");
+  CHECK(broken([](Input& in) { in.images.height = 0; }) == "images");
+  CHECK(broken([](Input& in) { in.images.width = -52; }) == "images");
+  CHECK(broken([](Input& in) { in.images.width = resnet::kMostSide + 1; }) == "images");
+  CHECK(broken([](Input& in) { in.images.channels = 1; }) == "images");
+  CHECK(broken([](Input& in) { in.images.border = 0; }) == "images");
+}
+
 TEST_CASE("the work of ResNet-18 is that of the published tables") {
   const Net net(64, {2, 2, 2, 2}, 1000);
   const tools::ResnetSession session(net.bytes());

@@ -15,6 +15,7 @@
 #include <kinglet/core/status.hpp>
 #include <kinglet/io/model_file.hpp>
 #include <kinglet/models/bind.hpp>
+#include <kinglet/models/check.hpp>
 
 namespace kinglet::resnet {
 
@@ -22,6 +23,9 @@ inline constexpr int kStages = 4;
 inline constexpr int kMostBlocks = 8;  ///< in a stage
 inline constexpr int kRgb = 3;
 inline constexpr int kBorder = 3;  ///< of an input
+// So that the numbers of one image fit int everywhere, with the borders.
+inline constexpr int kMostPlanes = 1024;
+inline constexpr int kMostSide = 4096;
 
 struct Config {
   int planes;  ///< of the first stage; each has twice those of the one before
@@ -54,7 +58,7 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   ConfigReader read(file);
   Config c{};
   read.architecture("resnet");
-  c.planes = read.integer("resnet.base_planes", 1, 4096);
+  c.planes = read.integer("resnet.base_planes", 1, kMostPlanes);
   c.classes = read.integer("resnet.label_count", 0, 65536);
   if (!read.status().ok()) return read.status();
   const Result<GgufArray> counts = file.array(kBlocks);
@@ -130,13 +134,29 @@ inline Image take_input(Arena& arena, int images, int height, int width) noexcep
   return take_image(arena, images, height, width, kRgb, kBorder);
 }
 
-/// Scratch: what Count says.
-/// requires  images of at least 1 × 1; nothing wanted that outputs_of(c) lacks
+/// For inputs that come from outside.
+inline Status check(const Config& c, const Input& in) noexcept {
+  constexpr int kMostPixels = 1 << 28;
+  if (in.wanted == 0 || (in.wanted & ~outputs_of(c)) != 0) {
+    return invalid("nothing, or something that the model does not have", "wanted");
+  }
+  const Image& x = in.images;
+  if (x.height < 1 || x.height > kMostSide || x.width < 1 || x.width > kMostSide) {
+    return invalid("each side must be 1 to 4096", "images");
+  }
+  if (x.count < 1 || x.count > kMostPixels / (x.height * x.width)) {
+    return invalid("must be at least 1, with at most 2^28 pixels in all", "images");
+  }
+  if (x.channels != kRgb || x.border != kBorder) return invalid("are not of take_input", "images");
+  if (x.data == nullptr) return invalid("are not given", "images");
+  return {};
+}
+
+/// Scratch: what Count says. Precondition: check(c, in) is ok.
 /// numerics  the same bits for any thread count, for an image alone or in a batch
 template <class B>
 void forward(B& be, const Config& c, const Weights& w, const Input& in, const Output& out,
              const Trace* trace = nullptr) noexcept {
-  KINGLET_ASSERT((in.wanted & ~outputs_of(c)) == 0);
   const Image& x = in.images;
   Arena& arena = be.arena();
   ArenaScope scope(arena);
