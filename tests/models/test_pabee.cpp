@@ -140,4 +140,9 @@ TEST_CASE("PABEE: scratch used is scratch planned when nobody leaves, and never 
   in.text = text.in;
   in.patience = -1;
   CHECK(pabee::check(c, in).subject() == "patience");
+  in.patience = 1;
+  CHECK(pabee::check(c, in).ok());
+  const std::vector<std::uint8_t> masked(5 * kSeq);
+  in.text.mask = masked.data();
+  CHECK(pabee::check(c, in).subject() == "mask");
 }

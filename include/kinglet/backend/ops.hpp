@@ -10,7 +10,8 @@
 //   quantize(x)                                    the int8 rows of x, if it has any
 //   embed(table, ids, y [, accumulate])            y[r] (+)= table[ids[r]]
 //   attention(q, k, v, queries, keys, heads, scale, y, probs [, mask])
-//                                                  mask: a byte a row of k, 0: no query sees it
+//                                                  mask: a byte a row of k, 0: no query sees it.
+//                                                  A sequence without a key that is seen gets NaN
 //   attention_s8(q, k, v, queries, keys, heads, scale, y)      both products in int8
 //   pack_keys(k, v, packed)   attend(q, packed, scale, y)
 //                                                  attention with one head, in two parts: for keys

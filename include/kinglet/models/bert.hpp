@@ -60,7 +60,8 @@ struct Trace {
   bool attention = false;  ///< costs each layer's q, k, v and attention once more
 };
 
-/// For inputs that come from outside: every id and position in its range, a live position in every sequence.
+/// For inputs that come from outside: every id and position in its range; a live position in every sequence, without
+/// which its results were NaN.
 inline Status check(const Config& c, const Input& in) noexcept {
   constexpr int kMostPositions = 1 << 22;
   if (in.wanted == 0 || (in.wanted & ~heads_of(c)) != 0) {

@@ -61,7 +61,8 @@ struct Trace {
   void* context = nullptr;
 };
 
-/// For inputs that come from outside: every id, position and number in its range, [CLS] live.
+/// For inputs that come from outside: every id, position and number in its range; [CLS] live, so that each sequence has
+/// a key.
 inline Status check(const Config& c, const Input& in) noexcept {
   constexpr int kMostPositions = 1 << 22;
   if (in.batch < 1 || in.batch > kMostPositions / c.seq) {

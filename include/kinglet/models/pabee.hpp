@@ -47,6 +47,7 @@ struct Output {
   float* pooled = nullptr;
 };
 
+/// The keys of bert::read_config under pabee.*, and those of the exits.
 inline Result<Config> read_config(const ModelFile& file) noexcept {
   const Result<bert::Config> encoder = bert::read_config(file, "pabee");
   if (!encoder.ok()) return encoder.status();
@@ -63,6 +64,7 @@ inline Result<Config> read_config(const ModelFile& file) noexcept {
   return c;
 }
 
+/// Views into the file; every shape is checked, nothing is copied.
 inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept {
   const Status status = bert::bind(file, c.encoder, w.encoder, "pabee");
   if (!status.ok()) return status;
@@ -73,6 +75,7 @@ inline Status bind(const ModelFile& file, const Config& c, Weights& w) noexcept 
   return b.status();
 }
 
+/// For inputs that come from outside: what bert::check asks of the text, a live position in every sequence among it.
 inline Status check(const Config& c, const Input& in) noexcept {
   if (in.patience < 0) return invalid("must not be negative", "patience");
   if (!(in.threshold >= 0)) return invalid("must not be negative", "threshold");
