@@ -1,12 +1,10 @@
 #pragma once
 // Packing: which positions of a padded batch are computed, and in which row.
 //
-//   padded batch                          packed rows
-//   ┌─────────────────────────────┐ ┌──────────────────────────────┬───────────┬──────────────────┐
-//   │ c v v · · w w w · a a · · · │  →   │ c v v w w w a a   (live)     │ masked    │ c v w a a   …
-//   │ │ c v · · · w · · · a a a a · │      │ the keys of this sequence    │ but asked │ next
-//   sequence    │ └─────────────────────────────┘
-//   └──────────────────────────────┴───────────┴──────────────────┘
+//               padded batch                     packed rows
+//
+//   sequence 0  │ c v v · · w w · a a · │        │ c v v w w a a    · · │ c v w a a a    · │
+//   sequence 1  │ c v · · · w · · a a a │  ──►     live: the keys   └ masked, but read
 //
 // A masked position has attention weight exactly 0 (its score lies thousands below the others), so
 // leaving it out as a key changes nothing. It is computed, as a query, only where somebody reads
