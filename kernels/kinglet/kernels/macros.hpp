@@ -1,5 +1,5 @@
 #pragma once
-// The only macros of kinglet.
+// The only macros of kinglet that outlive their header.
 
 /// Precondition inside kernels, blocks and forward. Off unless defined by the user; may be defined
 /// to any hook.
@@ -28,11 +28,9 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define KINGLET_INLINE inline __attribute__((always_inline))
 #define KINGLET_NOINLINE __attribute__((noinline))
-#define KINGLET_RESTRICT __restrict__
 #define KINGLET_UNROLL _Pragma("GCC unroll 32")
 #else
 #define KINGLET_INLINE inline
 #define KINGLET_NOINLINE
-#define KINGLET_RESTRICT
 #define KINGLET_UNROLL
 #endif
