@@ -19,109 +19,65 @@
 #include <kinglet/kernels/resize.hpp>
 #include <kinglet/kernels/softmax.hpp>
 
+/// Every kernel of a table; a new one is a line here.
+// clang-format off
+#define KINGLET_KERNELS(each) \
+  each(gemm_f32)              \
+  each(gemm_s8)               \
+  each(quantize_rows)         \
+  each(attention_f32)         \
+  each(pack_keys_f32)         \
+  each(attend_f32)            \
+  each(attention_s8)          \
+  each(softmax_f32)           \
+  each(layer_norm_f32)        \
+  each(layer_norm_s8)         \
+  each(activate_f32)          \
+  each(add_f32)               \
+  each(embedding_f32)         \
+  each(embedding_s8)          \
+  each(embedding_panels_f32)  \
+  each(embedding_panels_s8)   \
+  each(unit_length_f32)       \
+  each(lstm_cell_f32)         \
+  each(lstm_step_f32)         \
+  each(lstm_step_s8)          \
+  each(gru_cell_f32)          \
+  each(conv_f32)              \
+  each(conv_s8)               \
+  each(depthwise_f32)         \
+  each(max_pool_f32)          \
+  each(average_pool_f32)      \
+  each(overlap_add_f32)       \
+  each(resize_nearest_f32)    \
+  each(resize_bilinear_f32)
+// clang-format on
+
 namespace kinglet::kernels {
 
 template <class Isa>
 struct Kernels {
   static constexpr const char* isa = Isa::name;
-  static constexpr auto gemm_f32 = &kernels::gemm_f32<Isa>;
-  static constexpr auto gemm_s8 = &kernels::gemm_s8<Isa>;
-  static constexpr auto quantize_rows = &kernels::quantize_rows<Isa>;
-  static constexpr auto attention_f32 = &kernels::attention_f32<Isa>;
-  static constexpr auto pack_keys_f32 = &kernels::pack_keys_f32<Isa>;
-  static constexpr auto attend_f32 = &kernels::attend_f32<Isa>;
-  static constexpr auto attention_s8 = &kernels::attention_s8<Isa>;
-  static constexpr auto softmax_f32 = &kernels::softmax_f32<Isa>;
-  static constexpr auto layer_norm_f32 = &kernels::layer_norm_f32<Isa>;
-  static constexpr auto layer_norm_s8 = &kernels::layer_norm_s8<Isa>;
-  static constexpr auto activate_f32 = &kernels::activate_f32<Isa>;
-  static constexpr auto add_f32 = &kernels::add_f32<Isa>;
-  static constexpr auto embedding_f32 = &kernels::embedding_f32<Isa>;
-  static constexpr auto embedding_s8 = &kernels::embedding_s8<Isa>;
-  static constexpr auto embedding_panels_f32 = &kernels::embedding_panels_f32<Isa>;
-  static constexpr auto embedding_panels_s8 = &kernels::embedding_panels_s8<Isa>;
-  static constexpr auto unit_length_f32 = &kernels::unit_length_f32<Isa>;
-  static constexpr auto lstm_cell_f32 = &kernels::lstm_cell_f32<Isa>;
-  static constexpr auto lstm_step_f32 = &kernels::lstm_step_f32<Isa>;
-  static constexpr auto lstm_step_s8 = &kernels::lstm_step_s8<Isa>;
-  static constexpr auto gru_cell_f32 = &kernels::gru_cell_f32<Isa>;
-  static constexpr auto conv_f32 = &kernels::conv_f32<Isa>;
-  static constexpr auto conv_s8 = &kernels::conv_s8<Isa>;
-  static constexpr auto depthwise_f32 = &kernels::depthwise_f32<Isa>;
-  static constexpr auto max_pool_f32 = &kernels::max_pool_f32<Isa>;
-  static constexpr auto average_pool_f32 = &kernels::average_pool_f32<Isa>;
-  static constexpr auto overlap_add_f32 = &kernels::overlap_add_f32<Isa>;
-  static constexpr auto resize_nearest_f32 = &kernels::resize_nearest_f32<Isa>;
-  static constexpr auto resize_bilinear_f32 = &kernels::resize_bilinear_f32<Isa>;
+#define KINGLET_EACH(kernel) static constexpr auto kernel = &kernels::kernel<Isa>;
+  KINGLET_KERNELS(KINGLET_EACH)
+#undef KINGLET_EACH
 };
 
 template <>
 struct Kernels<isa::runtime> {
   const char* isa;
-  decltype(&kernels::gemm_f32<isa::scalar>) gemm_f32;
-  decltype(&kernels::gemm_s8<isa::scalar>) gemm_s8;
-  decltype(&kernels::quantize_rows<isa::scalar>) quantize_rows;
-  decltype(&kernels::attention_f32<isa::scalar>) attention_f32;
-  decltype(&kernels::pack_keys_f32<isa::scalar>) pack_keys_f32;
-  decltype(&kernels::attend_f32<isa::scalar>) attend_f32;
-  decltype(&kernels::attention_s8<isa::scalar>) attention_s8;
-  decltype(&kernels::softmax_f32<isa::scalar>) softmax_f32;
-  decltype(&kernels::layer_norm_f32<isa::scalar>) layer_norm_f32;
-  decltype(&kernels::layer_norm_s8<isa::scalar>) layer_norm_s8;
-  decltype(&kernels::activate_f32<isa::scalar>) activate_f32;
-  decltype(&kernels::add_f32<isa::scalar>) add_f32;
-  decltype(&kernels::embedding_f32<isa::scalar>) embedding_f32;
-  decltype(&kernels::embedding_s8<isa::scalar>) embedding_s8;
-  decltype(&kernels::embedding_panels_f32<isa::scalar>) embedding_panels_f32;
-  decltype(&kernels::embedding_panels_s8<isa::scalar>) embedding_panels_s8;
-  decltype(&kernels::unit_length_f32<isa::scalar>) unit_length_f32;
-  decltype(&kernels::lstm_cell_f32<isa::scalar>) lstm_cell_f32;
-  decltype(&kernels::lstm_step_f32<isa::scalar>) lstm_step_f32;
-  decltype(&kernels::lstm_step_s8<isa::scalar>) lstm_step_s8;
-  decltype(&kernels::gru_cell_f32<isa::scalar>) gru_cell_f32;
-  decltype(&kernels::conv_f32<isa::scalar>) conv_f32;
-  decltype(&kernels::conv_s8<isa::scalar>) conv_s8;
-  decltype(&kernels::depthwise_f32<isa::scalar>) depthwise_f32;
-  decltype(&kernels::max_pool_f32<isa::scalar>) max_pool_f32;
-  decltype(&kernels::average_pool_f32<isa::scalar>) average_pool_f32;
-  decltype(&kernels::overlap_add_f32<isa::scalar>) overlap_add_f32;
-  decltype(&kernels::resize_nearest_f32<isa::scalar>) resize_nearest_f32;
-  decltype(&kernels::resize_bilinear_f32<isa::scalar>) resize_bilinear_f32;
+#define KINGLET_EACH(kernel) decltype(&kernels::kernel<isa::scalar>) kernel;
+  KINGLET_KERNELS(KINGLET_EACH)
+#undef KINGLET_EACH
 };
 
 template <class Isa>
 constexpr Kernels<isa::runtime> table_of() noexcept {
-  using K = Kernels<Isa>;
-  return {K::isa,
-          K::gemm_f32,
-          K::gemm_s8,
-          K::quantize_rows,
-          K::attention_f32,
-          K::pack_keys_f32,
-          K::attend_f32,
-          K::attention_s8,
-          K::softmax_f32,
-          K::layer_norm_f32,
-          K::layer_norm_s8,
-          K::activate_f32,
-          K::add_f32,
-          K::embedding_f32,
-          K::embedding_s8,
-          K::embedding_panels_f32,
-          K::embedding_panels_s8,
-          K::unit_length_f32,
-          K::lstm_cell_f32,
-          K::lstm_step_f32,
-          K::lstm_step_s8,
-          K::gru_cell_f32,
-          K::conv_f32,
-          K::conv_s8,
-          K::depthwise_f32,
-          K::max_pool_f32,
-          K::average_pool_f32,
-          K::overlap_add_f32,
-          K::resize_nearest_f32,
-          K::resize_bilinear_f32};
+#define KINGLET_EACH(kernel) , &kernels::kernel<Isa>
+  return {Isa::name KINGLET_KERNELS(KINGLET_EACH)};
+#undef KINGLET_EACH
 }
 
 }  // namespace kinglet::kernels
+
+#undef KINGLET_KERNELS
