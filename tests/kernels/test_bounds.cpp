@@ -1,72 +1,12 @@
-// No kernel reads or writes outside its arguments: each of them ends where a page begins that must
-// not be touched (then, begins where one ends). A trespasser is stopped by the operating system.
+// No kernel reads or writes outside its arguments. Here those of fp32, those of int8 are in
+// test_bounds_s8.cpp.
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <list>
-
-#include "kernels/check.hpp"
+#include "kernels/attended.hpp"
+#include "kernels/fenced.hpp"
 
 using namespace kinglet;
 using namespace kinglet::test;
 using kernels::Activation;
-
-namespace {
-
-/// n floats with a forbidden page right after them, or right before.
-class Fenced {
- public:
-  Fenced(int n, bool fence_after) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(float);
-    const std::size_t inside = (bytes + page - 1) / page * page;
-    size_ = inside + 2 * page;
-    void* all = mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(all != MAP_FAILED);
-    all_ = static_cast<unsigned char*>(all);
-    unsigned char* first = all_ + page;
-    REQUIRE(mprotect(first, inside, PROT_READ | PROT_WRITE) == 0);
-    data_ = reinterpret_cast<float*>(fence_after ? first + inside - bytes : first);
-    Random(1).fill(data_, n);
-  }
-  Fenced(const Fenced&) = delete;
-  Fenced& operator=(const Fenced&) = delete;
-  ~Fenced() { munmap(all_, size_); }
-  float* data() const { return data_; }
-
- private:
-  unsigned char* all_;
-  std::size_t size_;
-  float* data_;
-};
-
-/// Hands out fenced memory; all of it goes at the end.
-class Fences {
- public:
-  explicit Fences(bool after) : after_(after) {}
-  float* operator()(std::size_t n) { return all_.emplace_back(static_cast<int>(n), after_).data(); }
-
- private:
-  bool after_;
-  std::list<Fenced> all_;
-};
-
-template <class F>
-void for_each_isa_and_fence(F f) {
-  for (int i = 0; i < kernels::count(); ++i) {
-    const std::string isa = kernels::at(i).isa;
-    CAPTURE(isa);
-    for (bool after : {true, false}) {
-      Fences fenced(after);
-      f(kernels::at(i), fenced);
-    }
-  }
-}
-
-std::size_t size(int rows, int cols) { return static_cast<std::size_t>(rows * cols); }
-
-}  // namespace
 
 TEST_CASE("elementwise and row kernels stay inside their arguments") {
   for_each_isa_and_fence([](const Table& table, Fences& fenced) {
@@ -77,9 +17,23 @@ TEST_CASE("elementwise and row kernels stay inside their arguments") {
       table.softmax_f32(2, n, fenced(size(2, n)), n, fenced(size(2, n)), n);
       table.layer_norm_f32(2, n, fenced(size(2, n)), n, fenced(size(1, n)), fenced(size(1, n)),
                            1e-5f, fenced(size(2, n)), n);
-      const std::int32_t ids[] = {2, 0};
-      for (bool accumulate : {false, true})
-        table.embedding_f32(2, n, ids, fenced(size(3, n)), n, fenced(size(2, n)), n, accumulate);
+      table.unit_length_f32(2, n, fenced(size(2, n)), n, fenced(size(2, n)), n);
+    }
+  });
+}
+
+TEST_CASE("gathers of fp32 stay inside their arguments") {
+  for_each_isa_and_fence([](const Table& table, Fences& fenced) {
+    for (int n : {1, 3, 7, 16, 17, 33, 64, 70}) {
+      for (int last : {2, 15, 16, 18}) {  // of the vocabulary
+        const std::int32_t* ids = fenced.copy<std::int32_t>({last, 0});
+        for (bool accumulate : {false, true}) {
+          table.embedding_f32(2, n, ids, fenced(size(last + 1, n)), n, fenced(size(2, n)), n,
+                              accumulate);
+          table.embedding_panels_f32(2, n, ids, fenced(kernels::panels_size_f32(last + 1, n)),
+                                     fenced(size(2, n)), n, accumulate);
+        }
+      }
     }
   });
 }
@@ -103,12 +57,7 @@ TEST_CASE("kernels of images stay inside their arguments") {
   for_each_isa_and_fence([](const Table& table, Fences& fenced) {
     for (int c : {1, 3, 8, 16, 19, 33}) {
       const auto image = [&](int height, int width, int channels) {
-        return kernels::ImageView<float>{fenced(size(height * width, channels)),
-                                         height,
-                                         width,
-                                         channels,
-                                         width * channels,
-                                         channels};
+        return fenced_image<float>(fenced, height, width, channels);
       };
       const kernels::Window window{3, 3, 1, 1};
       for (int n : {1, 16, 35}) {
@@ -124,8 +73,8 @@ TEST_CASE("kernels of images stay inside their arguments") {
       table.overlap_add_f32({fenced(size(12, 16 * c)), 16 * c, 3, 4, 4, 2, 1}, fenced(size(1, c)),
                             Activation::relu, 0, 6, image(6, 8, c));
       table.resize_nearest_f32(image(2, 3, c), 2, 0, 4, image(4, 6, c));
-      std::int32_t first[7];
-      const kernels::Between rows{first, fenced(7)}, columns{first, fenced(7)};
+      const kernels::Between rows{fenced.of<std::int32_t>(7), fenced(7)},
+          columns{fenced.of<std::int32_t>(7), fenced(7)};
       kernels::resize_positions(3, 7, rows);
       kernels::resize_positions(3, 7, columns);
       table.resize_bilinear_f32(image(3, 3, c), rows, columns, 0, 7, image(7, 7, c),
@@ -134,28 +83,57 @@ TEST_CASE("kernels of images stay inside their arguments") {
   });
 }
 
-TEST_CASE("attention_f32 stays inside its arguments") {
+TEST_CASE("cells and steps of fp32 stay inside their arguments") {
   for_each_isa_and_fence([](const Table& table, Fences& fenced) {
-    for (int m : {1, 2, 6, 25}) {
-      for (int n : {1, 15, 16, 17, 40}) {
-        for (int d : {1, 8, 11, 64}) {
-          table.attention_f32(m, n, d, fenced(size(m, d)), d, fenced(size(n, d)), d,
-                              fenced(size(n, d)), d, nullptr, 0.5f, fenced(size(m, d)), d,
-                              fenced(size(m, n)), n, fenced(kernels::attention_scratch_f32(n, d)));
+    for (int units : {1, 3, 8, 15, 16, 17, 33}) {
+      const int gates = kernels::lstm_gates(units), gru = kernels::gru_gates(units);
+      table.lstm_cell_f32(2, units, fenced(size(2, gates)), gates, fenced(size(2, units)), units,
+                          fenced(size(2, units)), units);
+      table.gru_cell_f32(2, units, fenced(size(2, gru)), fenced(size(2, gru)), gru,
+                         fenced(size(2, units)), units, fenced(size(2, units)), units);
+      for (int kx : {0, 1, 5, 16}) {
+        for (int first = 0; first < units; first += kernels::kPanel) {
+          for (bool backwards : {false, true}) {
+            table.lstm_step_f32(
+                first, units, kx, fenced(size(1, kx)), fenced(kernels::panels_size_f32(gates, kx)),
+                units, fenced(size(1, units)), fenced(kernels::panels_size_f32(gates, units)),
+                fenced(size(1, gates)), fenced(size(1, units)), fenced(size(1, units)), backwards);
+          }
         }
       }
     }
   });
 }
 
-TEST_CASE("attention_s8 stays inside its arguments") {
+TEST_CASE("attention_f32 stays inside its arguments, its two halves as well") {
   for_each_isa_and_fence([](const Table& table, Fences& fenced) {
-    for (int m : {1, 6, 33}) {
-      for (int n : {1, 15, 16, 17, 70}) {
+    for (int m : {1, 2, 6, 25, 33}) {
+      for (int n : {1, 15, 16, 17, 40}) {
         for (int d : {1, 8, 11, 64}) {
-          table.attention_s8(m, n, d, fenced(size(m, d)), d, fenced(size(n, d)), d,
-                             fenced(size(n, d)), d, nullptr, 0.5f, fenced(size(m, d)), d,
-                             fenced(kernels::attention_scratch_s8(n, d) / sizeof(float)));
+          table.attention_f32(m, n, d, fenced(size(m, d)), d, fenced(size(n, d)), d,
+                              fenced(size(n, d)), d, nullptr, 0.5f, fenced(size(m, d)), d,
+                              fenced(size(m, n)), n, fenced(kernels::attention_scratch_f32(n, d)));
+          const float* packed = fenced(kernels::packed_keys_f32(n, d));
+          table.attend_f32(m, n, d, fenced(size(m, d)), d, packed, 0.5f, fenced(size(m, d)), d,
+                           fenced(size(m, n)), n, fenced(kernels::attend_scratch_f32(n)));
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("attention_f32 stays inside its arguments under every mask") {
+  for_each_isa_and_fence([](const Table& table, Fences& fenced) {
+    for (int n : {2, 16, 17, 40}) {
+      for (const Mask& mask : masks(n)) {
+        for (int d : {1, 11, 64}) {
+          const std::uint8_t* hidden = fenced.copy(mask);
+          table.attention_f32(3, n, d, fenced(size(3, d)), d, fenced(size(n, d)), d,
+                              fenced(size(n, d)), d, hidden, 0.5f, fenced(size(3, d)), d,
+                              fenced(size(3, n)), n, fenced(kernels::attention_scratch_f32(n, d)));
+          const auto live = static_cast<int>(n - std::count(mask.begin(), mask.end(), 0));
+          CHECK(table.pack_keys_f32(n, d, fenced(size(n, d)), d, fenced(size(n, d)), d, hidden,
+                                    fenced(kernels::packed_keys_f32(live, d))) == live);
         }
       }
     }
