@@ -110,6 +110,63 @@ void check_image(int count, int height, int width, int channels,
   });
 }
 
+/// Of `kernel` squared taps, with the border that it needs and with more, where its output has a
+/// border and where not, with and without a residual.
+void check_int8(int kernel) {
+  CAPTURE(kernel);
+  const int count = 2, height = 6, width = 7, in = 8, out = 130;
+  const int k = kernel * kernel * in, columns = padded(out);
+  std::vector<std::int8_t> rows(static_cast<std::size_t>(out * k)),
+      panels(kernels::panels_size_s8(out, k));
+  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns)), negatives(sums.size());
+  Random random(3);
+  for (auto& v : rows) v = static_cast<std::int8_t>(std::lround(random.next() * 127.0f));
+  kernels::pack_panels_s8(out, k, rows.data(), k, panels.data(), sums.data(), negatives.data());
+  const Numbers x(count * height * width, in, 4), scale(1, columns, 5), bias(1, columns, 6),
+      added(count * height * width, out, 7);
+  Conv conv;
+  conv.w.n = out;
+  conv.w.k = k;
+  conv.w.bias = bias.values.data();
+  conv.w.s8 = {panels.data(), scale.values.data(), sums.data(), negatives.data()};
+  conv.kernel = kernel;
+  conv.padding = kernel / 2;
+  const auto check_one = [&](const test::Table& table, int border, int to_border, bool add) {
+    const Batch from(count, height, width, in, border, x),
+        shortcut(count, height, width, out, 1, added);
+    const Image residual = add ? shortcut.image : Image{};
+    const int size = static_cast<int>(from.image.size());
+    std::vector<std::int8_t> bytes(static_cast<std::size_t>(count * padded_depth(size)));
+    std::vector<float> row_scale(count);
+    std::vector<std::int32_t> zero(count);
+    const QuantizedRows q{bytes.data(), padded_depth(size), row_scale.data(), zero.data()};
+    table.quantize_rows(count, size, from.image.data, size, q);
+    const auto corner = from.image.view(conv.padding);
+    Numbers expected(count * height * width, out);
+    const kernels::ImageView<float> to{expected.values.data(), height, width, out, width * out, out,
+                                       height * width * out};
+    table.conv_s8(conv.window(),
+                  {q.q + (corner.data - from.image.data), height, width, in, corner.row, in, q.ld},
+                  q.scale, q.zero, conv.w.s8,
+                  {bias.values.data(), Activation::relu, residual.view()}, 0,
+                  count * height * width, to);
+    for (const Parallel& parallel : {Parallel{}, three_workers()}) {
+      const Batch y(count, height, width, out, to_border);
+      run(
+          table, [&](auto& be) { be.conv(conv, from.image, y.image, Activation::relu, residual); },
+          parallel);
+      CHECK(same_bits(y.values(), expected.values));
+    }
+  };
+  on_each_isa([&](const test::Table& table) {
+    for (const int border : {conv.padding, 2}) {
+      for (const int to_border : {0, 1}) {
+        for (const bool add : {false, true}) check_one(table, border, to_border, add);
+      }
+    }
+  });
+}
+
 }  // namespace
 
 TEST_CASE("a convolution is its definition for batches, borders, groups and residuals") {
@@ -175,52 +232,8 @@ TEST_CASE("a convolution is its definition for batches, borders, groups and resi
   }
 }
 
-TEST_CASE("an int8 convolution is conv_s8 of images quantised with their borders") {
-  const int count = 2, height = 6, width = 7, in = 8, out = 130, groups = 1, border = 2;
-  const int k = 9 * in, columns = padded(out);
-  std::vector<std::int8_t> rows(static_cast<std::size_t>(out * k)),
-      panels(kernels::panels_size_s8(out, k));
-  std::vector<std::int32_t> sums(static_cast<std::size_t>(columns)), negatives(sums.size());
-  Random random(3);
-  for (auto& v : rows) v = static_cast<std::int8_t>(std::lround(random.next() * 127.0f));
-  kernels::pack_panels_s8(out, k, rows.data(), k, panels.data(), sums.data(), negatives.data());
-  const Numbers x(count * height * width, in, 4), scale(1, columns, 5), bias(1, columns, 6),
-      added(count * height * width, out, 7);
-  const Batch from(count, height, width, in, border, x),
-      residual(count, height, width, out, 1, added);
-  Conv conv;
-  conv.w.n = out;
-  conv.w.k = k;
-  conv.w.bias = bias.values.data();
-  conv.w.s8 = {panels.data(), scale.values.data(), sums.data(), negatives.data()};
-  conv.kernel = 3;
-  conv.padding = 1;
-  conv.groups = groups;
-  on_each_isa([&](const test::Table& table) {
-    const int size = static_cast<int>(from.image.size());
-    std::vector<std::int8_t> bytes(static_cast<std::size_t>(count * padded_depth(size)));
-    std::vector<float> row_scale(count);
-    std::vector<std::int32_t> zero(count);
-    const QuantizedRows q{bytes.data(), padded_depth(size), row_scale.data(), zero.data()};
-    table.quantize_rows(count, size, from.image.data, size, q);
-    const auto corner = from.image.view(conv.padding);
-    Numbers expected(count * height * width, out);
-    const kernels::ImageView<float> to{expected.values.data(), height, width, out, width * out, out,
-                                       height * width * out};
-    table.conv_s8(conv.window(),
-                  {q.q + (corner.data - from.image.data), height, width, in, corner.row, in, q.ld},
-                  q.scale, q.zero, conv.w.s8,
-                  {bias.values.data(), Activation::relu, residual.image.view()}, 0,
-                  count * height * width, to);
-    for (const Parallel& parallel : {Parallel{}, three_workers()}) {
-      const Batch y(count, height, width, out, 1);
-      run(
-          table,
-          [&](auto& be) { be.conv(conv, from.image, y.image, Activation::relu, residual.image); },
-          parallel);
-      CHECK(same_bits(y.values(), expected.values));
-    }
-  });
+TEST_CASE("an int8 convolution is conv_s8 of images quantised as a whole, those of a pixel too") {
+  for (const int kernel : {1, 3}) check_int8(kernel);
 }
 
 TEST_CASE("depthwise convolutions and pools are their definitions") {

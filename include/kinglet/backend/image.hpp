@@ -1,7 +1,7 @@
 #pragma once
 // Images, and what the ops on them take. Activations of an image are HWC: one row of channels a
-// pixel, pixel by pixel, so an image without a border is a matrix, and a 1 × 1 convolution of it is
-// `linear`.
+// pixel, pixel by pixel, so an image without a border is a matrix, and a 1 × 1 convolution of it in
+// fp32 is `linear`.
 //
 //   conv(w, x, y [, activation, residual])         y = act(x * W + b + residual); in int8 where W is
 //   depthwise(w, x, y [, activation])
@@ -60,8 +60,8 @@ inline Image take_image(Arena& arena, int count, int height, int width, int chan
 
 /// A convolution. Row n of `w` is what makes output n, in the order ky, kx, input channel; of groups,
 /// each has whole panels: w is that of Binder::linear with so many parts. Where w is int8, each image
-/// becomes int8 as a whole, the channels of a group are a multiple of kDepth, and w has no factors of
-/// columns.
+/// becomes int8 as a whole, with one scale and zero point, whatever the kernel, borders and residual;
+/// the channels of a group are a multiple of kDepth, and w has no factors of columns.
 struct Conv {
   Linear w;
   int kernel = 1, stride = 1, padding = 0, dilation = 1, groups = 1;
@@ -71,10 +71,10 @@ struct Conv {
     return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
   }
   constexpr kernels::Window window() const noexcept { return {kernel, kernel, stride, dilation}; }
-  /// Is it a product of matrices of pixels?
+  /// Is it a product of matrices of pixels? Not in int8: each pixel would get a scale of its own.
   constexpr bool linear(const Image& x, const Image& y, const Image& residual) const noexcept {
-    return kernel == 1 && stride == 1 && padding == 0 && groups == 1 && x.border == 0 &&
-           y.border == 0 && residual.channels == 0;
+    return !w.int8() && kernel == 1 && stride == 1 && padding == 0 && groups == 1 &&
+           x.border == 0 && y.border == 0 && residual.channels == 0;
   }
 };
 
