@@ -208,6 +208,7 @@ TEST_CASE("int8 products of rows quantised on the way have the recorded bits") {
 TEST_CASE("attention and its probabilities have the recorded bits") {
   check(0xed4c2145c88d8a83, [](const Table& t) { return attended(t, 1, 37, 11); });
   check(0x3ee5ee5ba7b21651, [](const Table& t) { return attended(t, 30, 70, 32); });
+  check(0x75f7e2cfbd1ce4ea, [](const Table& t) { return attended(t, 65, 70, 32); });
 }
 
 TEST_CASE("int8 attention has the recorded bits") {
