@@ -1,6 +1,8 @@
 // Layers of LSTM cells: a sequence is the same alone, beside longer and shorter ones, and cut into
 // pieces; with weights of either precision, on any number of threads.
+#include <algorithm>
 #include <kinglet/blocks/lstm.hpp>
+#include <numeric>
 
 #include "backend/check.hpp"
 
@@ -99,40 +101,63 @@ std::vector<float> part(const std::vector<float>& from, int first, int count) {
 }
 
 template <class F>
-void on_each_precision(F f) {
+void on_each_precision(int units, F f) {
+  CAPTURE(units);
   for (const bool ih : {false, true}) {
     for (const bool hh : {false, true}) {
       CAPTURE(ih);
       CAPTURE(hh);
-      f(Layer(7, 19, ih, hh));
+      f(Layer(7, units, ih, hh));
     }
   }
+}
+
+/// Of one slice of kLstmSlice panels, and of more than one.
+template <class F>
+void on_each_layer(F f) {
+  for (const int units : {19, 150}) on_each_precision(units, f);
+}
+
+/// On one and on three workers, forwards and backwards, every `apart`th sequence is what it is alone.
+void check_alone(const Layer& layer, const std::vector<std::int32_t>& lengths, int longest,
+                 int apart) {
+  const int batch = static_cast<int>(lengths.size());
+  const Numbers x(batch * longest, layer.inputs, 11);
+  on_each_isa([&](const test::Table& table) {
+    for (const bool backwards : {false, true}) {
+      CAPTURE(backwards);
+      const auto y = forward(table, layer, x, lengths, longest, backwards);
+      CHECK(same_bits(y, forward(table, layer, x, lengths, longest, backwards, three_workers())));
+      for (int b = 0; b < batch; b += apart) {
+        const int length = lengths[static_cast<std::size_t>(b)];
+        Numbers mine(length, layer.inputs);
+        mine.values = part(x.values, b * longest * layer.inputs, length * layer.inputs);
+        const auto alone = forward(table, layer, mine, {length}, length, backwards);
+        const int row = layer.units * longest, used = layer.units * length;
+        CHECK(same_bits(part(y, b * row, used), alone));
+        CHECK(part(y, b * row + used, row - used) ==
+              std::vector<float>(static_cast<std::size_t>(row - used)));
+      }
+    }
+  });
 }
 
 }  // namespace
 
 TEST_CASE("a sequence of an LSTM is the same alone and beside others of unequal length") {
-  const std::vector<std::int32_t> lengths = {3, 6, 1, 6, 4};
-  const int batch = 5, longest = 6;
-  const Numbers x(batch * longest, 7, 11);
-  on_each_precision([&](const Layer& layer) {
-    on_each_isa([&](const test::Table& table) {
-      for (const bool backwards : {false, true}) {
-        const auto y = forward(table, layer, x, lengths, longest, backwards);
-        CHECK(same_bits(y, forward(table, layer, x, lengths, longest, backwards, three_workers())));
-        for (int b = 0; b < batch; ++b) {
-          const int length = lengths[static_cast<std::size_t>(b)];
-          Numbers mine(length, 7);
-          mine.values = part(x.values, b * longest * 7, length * 7);
-          const auto alone = forward(table, layer, mine, {length}, length, backwards);
-          const int row = layer.units * longest, used = layer.units * length;
-          CHECK(same_bits(part(y, b * row, used), alone));
-          CHECK(part(y, b * row + used, row - used) ==
-                std::vector<float>(static_cast<std::size_t>(row - used)));
-        }
-      }
-    });
-  });
+  on_each_layer([](const Layer& layer) { check_alone(layer, {3, 6, 1, 6, 4}, 6, 1); });
+}
+
+TEST_CASE("a sequence of an LSTM is the same where the gates are found for some steps at a time") {
+  const auto lengths = [](int batch, int longest) {
+    std::vector<std::int32_t> out;
+    for (int b = 0; b < batch; ++b) out.push_back(1 + b * 7 % longest);
+    out[1] = longest;
+    CHECK(std::accumulate(out.begin(), out.end(), 0) > std::max(batch, kGateRows));
+    return out;
+  };
+  on_each_precision(150, [&](const Layer& layer) { check_alone(layer, lengths(5, 30), 30, 2); });
+  on_each_precision(19, [&](const Layer& layer) { check_alone(layer, lengths(70, 4), 4, 23); });
 }
 
 TEST_CASE("an LSTM of no rows does nothing") {
@@ -154,7 +179,7 @@ TEST_CASE("an LSTM of no rows does nothing") {
 TEST_CASE("an LSTM that goes on from a state gives what one run gives") {
   const int batch = 2, length = 5;
   const Numbers x(batch * length, 7, 12);
-  on_each_precision([&](const Layer& layer) {
+  on_each_layer([&](const Layer& layer) {
     on_each_isa([&](const test::Table& table) {
       const std::vector<std::int32_t> lengths(2, length);
       const auto whole = forward(table, layer, x, lengths, length, false);
@@ -188,7 +213,7 @@ TEST_CASE("an LSTM that goes on from a state gives what one run gives") {
 
 TEST_CASE("one row through an LSTM step, on three workers, has the bits of a row of a batch") {
   const int batch = 3;
-  on_each_precision([&](const Layer& layer) {
+  on_each_layer([&](const Layer& layer) {
     const Numbers x(batch, 7, 13), h(batch, layer.units, 14), c0(batch, layer.units, 15);
     on_each_isa([&](const test::Table& table) {
       Numbers c = c0, y(batch, layer.units);
