@@ -7,6 +7,7 @@
 #include "commands.hpp"
 #include "eigen.hpp"
 #include "file_error.hpp"
+#include "model_session.hpp"
 #include "rewrite.hpp"
 
 namespace kinglet::tools {
@@ -148,7 +149,7 @@ FactorizeResult factorize_words(ModelEdit& edit, int rank, double energy) {
 }
 
 void run_factorize(const FactorizeOptions& options) {
-  ModelEdit edit(options.input);
+  ModelEdit edit = edit_model(options.input);
   const std::uint64_t before = edit.file_bytes();
   const FactorizeResult result = factorize_words(edit, options.rank, options.energy);
   edit.save(options.output);

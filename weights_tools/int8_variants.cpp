@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "file_error.hpp"
-#include "recentre.hpp"
+#include "model_layers.hpp"
 #include "rounding.hpp"
 #include "smooth.hpp"
 
@@ -32,10 +32,11 @@ std::string attention_key(const ModelEdit& model) {
 std::vector<std::uint32_t> attention_layers_of(const ModelEdit& model) {
   std::vector<std::uint32_t> layers;
   if (model.find_tensor("blk.0.attn_qkv.weight") == nullptr) return layers;
-  const bool hitut = model.architecture() == "hitut";
-  const std::uint64_t count =
-      hitut ? model.number("hitut.block_count") - 1 : stored_layers_of(model);
-  for (std::uint64_t l = 0; l < count; ++l) layers.push_back(static_cast<std::uint32_t>(l));
+  const ModelLayers all = layers_of(model);
+  const std::size_t count = model.architecture() != "hitut" ? all.stored
+                            : all.order.empty()             ? 0
+                                                            : all.order.size() - 1;
+  for (std::uint32_t l = 0; l < count; ++l) layers.push_back(l);
   return layers;
 }
 

@@ -5,41 +5,18 @@
 
 #include "commands.hpp"
 #include "file_error.hpp"
+#include "model_layers.hpp"
+#include "model_session.hpp"
 #include "recentre.hpp"
 #include "rewrite.hpp"
 
 namespace kinglet::tools {
 namespace {
 
-constexpr std::uint64_t kMostLayers = 4096;
-
 std::string joined(const std::vector<int>& numbers) {
   std::string text;
   for (const int number : numbers) text += (text.empty() ? "" : ",") + std::to_string(number);
   return text;
-}
-
-/// The stored layer that runs as each layer.
-std::vector<std::uint32_t> stored_order(const ModelEdit& edit, const std::string& arch) {
-  const std::uint64_t count = edit.number(arch + ".block_count");
-  const std::string stored_key = arch + ".stored_block_count", order_key = arch + ".block_order";
-  const std::uint64_t stored = edit.find_value(stored_key) ? edit.number(stored_key) : count;
-  const auto fail = [&](const char* what) {
-    throw FileError(edit.path(), in_quotes(arch + ".block_count"), what);
-  };
-  if (count < 1 || count > kMostLayers || stored < 1 || stored > count)
-    fail("is no usable number of layers");
-  std::vector<std::uint32_t> order;
-  if (edit.find_value(order_key)) {
-    order = edit.numbers(order_key);
-  } else {
-    if (stored != 1 && stored != count) fail("does not say which layers run");
-    for (std::uint32_t i = 0; i < count; ++i) order.push_back(stored == 1 ? 0 : i);
-  }
-  if (order.size() != count) fail("is another number than the layers that run");
-  for (const std::uint32_t layer : order)
-    if (layer >= stored) fail("runs a layer that is not stored");
-  return order;
 }
 
 using NewNumbers = std::map<std::uint32_t, std::uint32_t>;
@@ -64,7 +41,8 @@ void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
     throw FileError(edit.path(), "layers",
                     "were fitted to each other by quantize; keep layers first, then quantise");
   const std::string& arch = edit.architecture();
-  const std::vector<std::uint32_t> order = stored_order(edit, arch);
+  const std::vector<std::uint32_t> order = layers_of(edit).order;
+  if (order.empty()) throw FileError(edit.path(), "layers", "the model has none");
   NewNumbers new_run;               // by the old place in the run
   std::vector<std::uint32_t> kept;  // stored layers, in the new run
   for (const int layer : layers) {
@@ -117,9 +95,9 @@ void keep_layers(ModelEdit& edit, const std::vector<int>& layers) {
 }
 
 void run_keep_layers(const KeepLayersOptions& options) {
-  ModelEdit edit(options.input);
+  ModelEdit edit = edit_model(options.input);
   const std::uint64_t before = edit.file_bytes();
-  const std::uint64_t layers = edit.number(edit.architecture() + ".block_count");
+  const std::size_t layers = layers_of(edit).order.size();
   keep_layers(edit, options.layers);
   edit.save(options.output);
   std::cout << printable(options.output, 1000) << ": " << options.layers.size() << " of " << layers

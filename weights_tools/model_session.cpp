@@ -71,6 +71,11 @@ std::unique_ptr<ModelSession> open_model(Bytes bytes, const std::string& name,
   return open_source(ModelBytes(bytes, name), isa, threads);
 }
 
+ModelEdit edit_model(const std::string& path) {
+  open_model(path);
+  return ModelEdit(path);
+}
+
 ModelSession::ModelSession(const ModelBytes& source, const std::string& isa, int threads)
     : source_(source), kernels_(&kernels_named(isa)), threads_(threads), pool_(threads) {
   const Result<ModelFile> file = ModelFile::open(source_.bytes);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mapped_file.hpp"
+#include "model_edit.hpp"
 #include "samples.hpp"
 #include "thread_pool.hpp"
 
@@ -139,5 +140,9 @@ std::unique_ptr<ModelSession> open_model(const std::string& path, const std::str
 /// The same over bytes that outlive the session; `name` is for messages only.
 std::unique_ptr<ModelSession> open_model(Bytes bytes, const std::string& name,
                                          const std::string& isa = {}, int threads = 1);
+
+/// A model taken apart for change. It was opened before: its tensors fit each other and what the file says of them.
+/// Throws FileError.
+ModelEdit edit_model(const std::string& path);
 
 }  // namespace kinglet::tools

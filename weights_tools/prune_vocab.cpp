@@ -8,6 +8,7 @@
 #include "commands.hpp"
 #include "corpus.hpp"
 #include "file_error.hpp"
+#include "model_session.hpp"
 #include "rewrite.hpp"
 
 namespace kinglet::tools {
@@ -235,7 +236,7 @@ PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropp
 }
 
 void run_prune_vocab(const PruneVocabOptions& options) {
-  ModelEdit edit(options.input);
+  ModelEdit edit = edit_model(options.input);
   const std::uint64_t before = edit.file_bytes();
   if (options.corpus.empty() && options.drop_actions.empty())
     throw std::runtime_error("prune-vocab: give --corpus, --drop-actions or both");

@@ -54,7 +54,7 @@ class Quantizer {
  public:
   explicit Quantizer(const QuantizeRequest& request)
       : request_(request),
-        source_(request.input),
+        source_(edit_model(request.input)),
         out_(request.output, inputs_of(request)),
         progress_(terminal_progress("quantize")) {}
 

@@ -4,18 +4,13 @@
 #include <cmath>
 #include <kinglet/kernels/gemm_f32.hpp>
 
+#include "model_layers.hpp"
+
 namespace kinglet::tools {
 namespace {
 
-std::string layer_name(std::uint64_t l) { return "blk." + std::to_string(l); }
-
 bool has_weight(const ModelEdit& model, const std::string& name) {
   return model.find_tensor(name + ".weight") != nullptr;
-}
-
-std::uint64_t layers_of(const ModelEdit& model) {
-  const std::string key = model.architecture() + ".block_count";
-  return model.find_value(key) ? model.number(key) : 0;
 }
 
 bool any(const std::vector<double>& c) {
@@ -105,11 +100,6 @@ void note(Recentred& done, const std::string& where, const std::vector<double>& 
 
 }  // namespace
 
-std::uint64_t stored_layers_of(const ModelEdit& model) {
-  const std::string key = model.architecture() + ".stored_block_count";
-  return model.find_value(key) ? model.number(key) : layers_of(model);
-}
-
 const char* name_of(Centre centre) noexcept {
   switch (centre) {
     case Centre::none: return "none";
@@ -121,10 +111,8 @@ const char* name_of(Centre centre) noexcept {
 }
 
 std::vector<NormReaders> movable_norms(const ModelEdit& model) {
-  const std::uint64_t layers = layers_of(model), stored = stored_layers_of(model);
-  // What reads a layer's rows is known where each layer runs once, one after the other.
-  const bool in_order =
-      stored == layers && !model.find_value(model.architecture() + ".block_order");
+  const ModelLayers layers = layers_of(model);
+  const bool in_order = layers.in_order();  // else what reads a layer's rows is not known
   std::vector<NormReaders> all;
   const auto add = [&](const NormReaders& at) {
     for (const std::string& name : {at.norm, at.product, at.sum}) {
@@ -139,10 +127,10 @@ std::vector<NormReaders> movable_norms(const ModelEdit& model) {
   } else if (in_order) {
     add({"token_embd_norm", "blk.0.attn_qkv", "blk.0.attn_output", true});
   }
-  for (std::uint64_t l = 0; l < stored; ++l) {
+  for (std::uint32_t l = 0; l < layers.stored; ++l) {
     const std::string layer = layer_name(l), next = layer_name(l + 1);
     add({layer + ".attn_output_norm", layer + ".ffn_up", layer + ".ffn_down", false});
-    if (in_order && l + 1 < layers && !has_weight(model, "exit." + std::to_string(l)))
+    if (in_order && l + 1 < layers.stored && !has_weight(model, "exit." + std::to_string(l)))
       add({layer + ".layer_output_norm", next + ".attn_qkv", next + ".attn_output", true});
   }
   return all;
@@ -184,7 +172,8 @@ Recentred recentre(ModelEdit& model, Centre centre, const ChannelWatch* watch) {
     note(done, at.norm, c);
   }
   if (centre == Centre::bias) return done;
-  for (std::uint64_t l = 0; l < stored_layers_of(model); ++l) {
+  const std::uint32_t stored = layers_of(model).stored;
+  for (std::uint32_t l = 0; l < stored; ++l) {
     const std::string layer = layer_name(l), qkv = layer + ".attn_qkv";
     if (!has_weight(model, qkv) || !has_weight(model, layer + ".attn_output")) continue;
     const Panels of = *model.tensor(qkv + ".weight").panels;

@@ -30,9 +30,6 @@ struct NormReaders {
 /// stored once and run several times keep what other layers would see, those with an exit (PABEE) what that reads.
 std::vector<NormReaders> movable_norms(const ModelEdit& model);
 
-/// Layers that the file holds: "blk.0" and so on.
-std::uint64_t stored_layers_of(const ModelEdit& model);
-
 /// Takes offset c[i] out of channel i of the norm. All in double. Products that must be f32 gain a bias if they have none.
 void move_offsets(ModelEdit& model, const NormReaders& at, const std::vector<double>& c);
 
