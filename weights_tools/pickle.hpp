@@ -11,6 +11,7 @@
 #include <kinglet/core/dtype.hpp>
 #include <kinglet/core/span.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -76,10 +77,10 @@ const char* name_of(Kind kind) noexcept;
 struct Node;
 
 struct Value {
-  static constexpr std::uint8_t kHoldsStorage = 1, kUnhashable = 2;
+  static constexpr std::uint8_t kHoldsStorage = 1, kUnhashable = 2, kHoldsTensor = 4;
 
   Kind kind = Kind::none;
-  std::uint8_t flags = 0;    // tuples: about their items
+  std::uint8_t flags = 0;    // tuples: about their items; kHoldsTensor: about these alone
   std::uint16_t height = 0;  // tuples: containers below and including this one
   std::uint32_t size = 0;    // bytes of a text, items of a tuple
   union {
@@ -122,6 +123,7 @@ struct Node {
   bool visited = false;
   bool holds_tensor = false;
   bool on_path = false;
+  std::optional<bool> is_optimizer{};
 };
 
 /// Owns all that a pickle describes, without recursion, and counts it.

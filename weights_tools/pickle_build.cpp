@@ -166,6 +166,7 @@ void Unpickler::push_tuple(std::size_t begin) {
   for (std::size_t i = begin; i < stack_.size(); ++i) {
     if (holds_storage(stack_[i])) tuple.flags |= Value::kHoldsStorage;
     if (!is_hashable(stack_[i])) tuple.flags |= Value::kUnhashable;
+    if (stack_[i].is_tensor()) tuple.flags |= Value::kHoldsTensor;
     tuple.height = std::max<std::uint16_t>(tuple.height, std::uint16_t(height_of(stack_[i]) + 1));
   }
   tuple.size = static_cast<std::uint32_t>(count);

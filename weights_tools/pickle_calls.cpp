@@ -95,11 +95,14 @@ bool multiply_add(std::uint64_t a, std::uint64_t b, std::uint64_t c,
   return true;
 }
 
-/// conj and neg views hold other numbers than their bytes.
+/// conj and neg views hold other numbers than their bytes. What says more than PyTorch does is not read: it may be
+/// given to many tensors.
 bool changes_values(const Value& metadata) noexcept {
   if (metadata.kind == Kind::none) return false;
   if (!metadata.is_dict()) return true;
   const std::vector<Value>& items = metadata.node->items;
+  constexpr std::size_t kMost = 32;
+  if (items.size() > 2 * kMost) return true;
   for (std::size_t i = 1; i < items.size(); i += 2)
     if (items[i].kind != Kind::boolean || items[i].integer != 0) return true;
   return false;
@@ -110,6 +113,8 @@ constexpr unsigned kHighestRank = 64;
 }  // namespace
 
 void Unpickler::push_global(std::string_view module, std::string_view name) {
+  constexpr std::size_t kLongest = 1000;  // read again at each use
+  if (module.size() + name.size() > kLongest) fail("a global's name of more than 1000 bytes");
   Value value;
   value.integer = find_function(module, name);
   if (value.integer >= 0) {
@@ -213,6 +218,8 @@ Storage* Unpickler::persistent(const Value& id) {
                                         : std::string()));
   if (!key.is_text()) fail(std::string("a storage key is ") + name_of(key.kind));
   if (!location.is_text()) fail(std::string("a storage location is ") + name_of(location.kind));
+  constexpr std::uint32_t kLongest = 1000;  // read again at each use
+  if (key.size > kLongest) fail("a storage key of more than 1000 bytes");
   const std::string name = "storage " + in_quotes(key.string());
   if (numel.kind != Kind::integer || numel.integer < 0)
     fail(name + ": its length is not a number of elements");

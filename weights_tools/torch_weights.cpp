@@ -17,7 +17,8 @@ constexpr std::string_view kCustomaryNames[] = {"model_state_dict", "state_dict"
                                                 "weights",          "params",     "parameters"};
 constexpr std::size_t kLongestText = 4096;
 constexpr std::size_t kLongestName = std::size_t{1} << 20;
-constexpr std::uint64_t kMostWork = std::uint64_t{200} << 20;  // bytes of keys passed
+constexpr std::uint64_t kMostWork = std::uint64_t{200} << 20;  // bytes of keys, items passed
+constexpr const char* kTooManyPaths = "too many or too long paths lead to its tensors";
 
 /// A dict, or an object of a dict's subclass: something with keys.
 bool has_keys(const Value& value) noexcept {
@@ -45,7 +46,10 @@ bool is_optimizer(const Value& key, const Value& value) {
     const std::string_view name = key.string();
     if (contains(name, "optim") || contains(name, "scheduler") || name == "opt") return true;
   }
-  return has_keys(value) && find_item(value, "state") && find_item(value, "param_groups");
+  if (!has_keys(value)) return false;
+  std::optional<bool>& known = value.node->is_optimizer;  // looked up once: it may be shared
+  if (!known) known = find_item(value, "state") && find_item(value, "param_groups");
+  return *known;
 }
 
 /// A key as it appears in a name; an overlong one cut, to be refused later.
@@ -103,21 +107,25 @@ class Collector {
 
   [[noreturn]] void fail(const std::string& what) const { throw FileError(file_, where_, what); }
 
+  /// Of a tuple that holds no containers: known since it was made.
+  static unsigned found_in_flat(const Value& tuple) noexcept {
+    return ((tuple.flags & Value::kHoldsTensor) != 0 ? kTensor : 0) |
+           ((tuple.flags & Value::kHoldsStorage) != 0 ? kStorage : 0);
+  }
+
   /// Whether a value holds tensors or raw storages; once per container, so shared ones cost nothing.
   unsigned scan(const Value& value, std::size_t depth) {
     if (value.is_tensor()) return kTensor;
     if (value.kind == Kind::storage) return kStorage;
     if (depth > pickle::kHighest) fail("containers are nested more than 1000 deep");
     if (value.kind == Kind::tuple) {
-      if (value.size == 0) return 0;
+      if (value.height <= 1) return found_in_flat(value);
       const auto known = tuples_.find(value.items);
       if (known != tuples_.end()) return known->second;
       unsigned found = 0;
       for (std::uint32_t i = 0; i < value.size; ++i) found |= scan(value.items[i], depth + 1);
-      if (value.height > 1) {
-        budget_.charge(64);
-        tuples_.emplace(value.items, found);
-      }
+      budget_.charge(64);
+      tuples_.emplace(value.items, found);
       return found;
     }
     if (!pickle::has_node(value)) return 0;
@@ -187,11 +195,16 @@ class Collector {
            !is_optimizer(key, value);
   }
 
+  /// Containers that are shared are walked again on every path.
+  void spend(std::uint64_t work) {
+    work_ += work;
+    if (work_ > kMostWork) fail(kTooManyPaths);
+  }
+
   /// Adds a key to path_; comes back with the length before.
   std::size_t enter(std::string_view label, bool dot) {
-    work_ += 64 + label.size();
-    if (work_ > kMostWork || path_.size() + label.size() > kLongestName)
-      fail("too many or too long paths lead to its tensors");
+    spend(64 + label.size());
+    if (path_.size() + label.size() > kLongestName) fail(kTooManyPaths);
     const std::size_t length = path_.size();
     if (dot) path_ += '.';
     path_ += label;
@@ -202,22 +215,24 @@ class Collector {
     if (value.is_tensor()) return add(*value.view, place);
     if (!holds_tensor(value)) return;
     if (place == Place::outside && is_home(value)) place = Place::weights;
-    if (value.kind == Kind::tuple) {
-      for (std::uint32_t i = 0; i < value.size; ++i) step(std::to_string(i), value.items[i], place);
-      return;
-    }
+    if (value.kind == Kind::tuple) return walk_numbered(value.items, value.size, place);
     Node& node = *value.node;
     if (node.on_path) return;  // holds itself
     node.on_path = true;
     if (has_keys(value)) {
       walk_items(value, place);
     } else {
-      for (std::size_t i = 0; i < node.items.size(); ++i)
-        step(std::to_string(i), node.items[i], place);
+      walk_numbered(node.items.data(), node.items.size(), place);
     }
     walk_attributes(node.state);
     walk_attributes(node.arguments);
     node.on_path = false;
+  }
+
+  void walk_numbered(const Value* items, std::size_t count, Place place) {
+    spend(count);
+    for (std::size_t i = 0; i < count; ++i)
+      if (holds_tensor(items[i])) step(std::to_string(i), items[i], place);
   }
 
   /// The same dict may also be found on another path, under another name.
@@ -287,7 +302,7 @@ class Collector {
     for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
       std::string text = text_of(items[i + 1]);
       if (!items[i].is_text() || items[i].size > 200 || text.empty()) continue;
-      budget_.charge(3 * 64 + 400);
+      budget_.charge(3 * 64 + 400 + path_.size());
       const std::string key = path_.empty() ? "" : path_ + ".";
       out_.metadata.emplace_back(key + std::string(items[i].string()), std::move(text));
     }
@@ -312,11 +327,13 @@ class Collector {
   }
 
   void note_texts(const Value& list) {
+    if (!noted_.insert(list.node).second) return;
+    budget_.charge(64);
     const std::vector<Value>& items = list.node->items;
     const bool texts = std::all_of(items.begin(), items.end(), [](const Value& item) {
       return item.is_text() && item.size <= kLongestText;
     });
-    if (items.empty() || !texts || !noted_.insert(list.node).second) return;
+    if (items.empty() || !texts) return;
     std::vector<std::string> copies;
     for (const Value& item : items) {
       budget_.charge(3 * sizeof(std::string) + item.size);

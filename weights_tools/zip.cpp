@@ -181,8 +181,11 @@ void ZipArchive::read_directory(const Directory& directory, Budget& budget) {
 /// Fills in the fields that were too large for their place, in the order of `fields`.
 void ZipArchive::read_extra_64(std::uint64_t at, std::uint64_t size, const std::string& where,
                                std::initializer_list<Wide> fields) const {
+  constexpr int kMost = 100;  // many entries may share a local header until that is refused
   bool found = false;
+  int fields_here = 0;
   for (const std::uint64_t end = at + size; end - at >= 4;) {
+    if (++fields_here > kMost) fail(where, "has more than 100 extra fields");
     const std::uint64_t id = number(at, 2), length = number(at + 2, 2);
     at += 4;
     if (length > end - at) fail(where, "an extra field reaches past the others");

@@ -46,6 +46,11 @@ std::string repeated(const std::string& text, std::size_t count) {
 
 std::string zip_of(const std::string& pickle) { return zip({{"archive/data.pkl", pickle}}); }
 
+/// What is given, built once, pushed `count` times more; memo 9.
+std::string shared(const std::string& value, std::size_t count) {
+  return "](" + value + "q\x09" + repeated("h\x09", count) + "e";
+}
+
 std::string safetensors_of(const std::string& header) {
   return little_endian(header.size(), 8) + header;
 }
@@ -82,7 +87,35 @@ TEST_CASE("kinglet-weights stays within its memory and time where a small file d
   for (char i = 2; i < 100; ++i)
     laughs += std::string("](h") + static_cast<char>(i - 1) + "h" + static_cast<char>(i - 1) +
               "eq" + i + "0";
+  // n things that are referred to n times: n² steps for whoever looks at them each time.
+  constexpr std::size_t kShared = 100'000;
+  const std::string floats(4, '\0');
+  const auto weights = [&](const std::string& body) { return torch_zip(body, {{"0", floats}}); };
+  const std::string one = tensor("0", 1);
+  const std::string optimizer = dict(text("state") + "N" + text("param_groups") + "N" +
+                                     repeated("NN", kShared) + text("t") + one);
+  const std::string parts = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage("0", 1) + integer(0) +
+                            integer(1) + "\x85" + integer(1) + "\x85\x89N";
   const std::pair<const char*, std::string> files[] = {
+      {"shared tuple", weights(dict(text("t") + one + text("a") +
+                                    shared(marked(repeated("N", kShared), 't'), kShared)))},
+      {"shared optimizer", weights(dict(text("a") + one + text("model") + "q\x01" + optimizer +
+                                        "q\x02" + repeated("h\x01h\x02", kShared)))},
+      {"shared list", weights(dict(text("a") + one + text("b") +
+                                   shared(marked(one + repeated("N", kShared), 'l'), kShared)))},
+      {"shared texts",
+       weights(dict(text("t") + one + text("a") + marked(repeated(text("b"), kShared) + "N", 'l') +
+                    "q\x01" + repeated(text("c") + "h\x01", kShared)))},
+      {"shared metadata", weights("]" + dict(repeated("N\x89", kShared)) + "q\x01" + "0(" +
+                                  repeated(parts + "h\x01tR", kShared / 10) + "e")},
+      {"shared key",
+       weights("](" + text("storage") + "ctorch\nFloatStorage\n" + text(repeated("0", kShared)) +
+               text("cpu") + integer(1) + "tq\x01" + repeated("h\x01Q", kShared) + "e")},
+      {"shared type", weights("](ctorch." + repeated("a", kShared) + "\nb\nq\x01" +
+                              repeated("h\x01)R", kShared) + "e")},
+      {"values under a long key",
+       weights(dict(text(repeated("a", kShared)) +
+                    dict(text("t") + one + repeated(text("b") + "K\1", kShared))))},
       {"tuples", zip_of(start + repeated(")", kMany) + ".")},
       {"marks", zip_of(start + repeated("(", kMany) + ".")},
       {"dicts", zip_of(start + repeated("}0", kMany / 2) + "}.")},
