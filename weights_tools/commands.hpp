@@ -53,6 +53,7 @@ struct PruneVocabOptions {
   std::string input, output;
   std::vector<std::string> corpus, drop_actions;  ///< files; names
   std::int64_t unknown = -1;  ///< id that stands for what is left out; negative: the file's own
+  std::vector<std::uint32_t> keep;  ///< ids that stay, whatever the corpus holds
 };
 void run_prune_vocab(const PruneVocabOptions& options);
 

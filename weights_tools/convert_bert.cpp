@@ -2,7 +2,6 @@
 
 #include "convert_bert.hpp"
 
-#include <algorithm>
 #include <ostream>
 
 #include "progress.hpp"
@@ -110,21 +109,12 @@ void add_values(GgufWriter& file, const BertModel& m) {
   if (!m.class_in.empty()) file.add_string(key("classes.activation"), m.class_activation);
   if (!m.lm_in.empty()) file.add_string(key("masked_lm.activation"), m.lm_activation);
   file.add_u32("tokenizer.ggml.padding_token_id", number(m.padding));
+  for (const auto& [name, id] : m.special_ids) file.add_u32("tokenizer.ggml." + name, id);
 }
 
 void add_words(GgufWriter& file, const BertModel& m) {
   if (m.tokens.empty()) return;
   file.add_string("tokenizer.ggml.model", "bert");
-  file.add_u32("tokenizer.ggml.unknown_token_id",
-               static_cast<std::uint32_t>(id_of_piece(m.tokens_path, m.tokens, "[UNK]")));
-  constexpr std::pair<const char*, const char*> kSpecial[] = {
-      {"cls_token_id", "[CLS]"}, {"seperator_token_id", "[SEP]"}, {"mask_token_id", "[MASK]"}};
-  for (const auto& [key, token] : kSpecial) {
-    const auto found = std::find(m.tokens.begin(), m.tokens.end(), token);
-    if (found == m.tokens.end()) continue;
-    file.add_u32(std::string("tokenizer.ggml.") + key,
-                 static_cast<std::uint32_t>(found - m.tokens.begin()));
-  }
   file.add_strings("tokenizer.ggml.tokens", m.tokens);
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "convert.hpp"
@@ -32,7 +33,8 @@ struct BertModel {
   int exits = 0, exit_labels = 0;                   // PABEE: classifiers, one a layer
   double regression_threshold = 0;                  // PABEE with one label
   std::vector<std::string> tokens;                  // word pieces, may be empty
-  std::string tokens_path;
+  /// Ids of the tokens that frame or mask inputs and of the unknown one: "bos_token_id" …, as in tokenizer.ggml.
+  std::vector<std::pair<std::string, std::uint32_t>> special_ids;
   std::string source_sha256;
   std::uint64_t source_parameters = 0;
   std::string recipe;

@@ -63,7 +63,8 @@ class Description {
     read_sequence_heads();
     read_masked_lm();
     read_exits();
-    read_words();
+    read_vocabulary();
+    read_special_ids();
     return m_;
   }
 
@@ -294,13 +295,38 @@ class Description {
     m_.regression_threshold = said.value_or(1);
   }
 
-  void read_words() {
+  void read_vocabulary() {
     if (request_.vocab.empty()) return;
     if (m_.family == Family::roberta || m_.family == Family::albert) {
       throw FileError(request_.vocab, "vocabulary", "this family has no word pieces of this kind");
     }
     m_.tokens = word_pieces_of(request_.vocab, m_.vocab);
-    m_.tokens_path = request_.vocab;
+    id_of_piece(request_.vocab, m_.tokens, "[UNK]");  // the tokenizer needs it
+  }
+
+  /// Where the vocabulary has them, or as the config says.
+  void read_special_ids() {
+    struct Token {
+      const char *name, *said, *piece;
+    };
+    constexpr Token kTokens[] = {{"unknown_token_id", "unk_token_id", "[UNK]"},
+                                 {"bos_token_id", "bos_token_id", "<s>"},
+                                 {"eos_token_id", "eos_token_id", "</s>"},
+                                 {"cls_token_id", "cls_token_id", "[CLS]"},
+                                 {"seperator_token_id", "sep_token_id", "[SEP]"},
+                                 {"mask_token_id", "mask_token_id", "[MASK]"}};
+    for (const Token& token : kTokens) {
+      const auto found = std::find(m_.tokens.begin(), m_.tokens.end(), token.piece);
+      std::optional<int> id = config_.index(config_.inside(token.said));
+      if (found != m_.tokens.end()) id = static_cast<int>(found - m_.tokens.begin());
+      if (!id) continue;
+      if (*id < m_.vocab) {
+        m_.special_ids.emplace_back(token.name, static_cast<std::uint32_t>(*id));
+      } else {
+        notes_.push_back(std::string(token.said) + " " + std::to_string(*id) +
+                         " left out: the model has no such word");
+      }
+    }
   }
 
   const ConvertRequest& request_;

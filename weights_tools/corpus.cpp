@@ -64,6 +64,7 @@ class Reader {
               "tensor " + in_quotes(tensor.name));
       }
     }
+    corpus_.whole_inputs = corpus_.whole_inputs || found;
     if (!found)
       throw FileError(path_, "corpus",
                       "holds no ids of words (input_ids, lang_input and the like)");

@@ -12,6 +12,7 @@ namespace kinglet::tools {
 struct Corpus {
   std::set<std::uint32_t> ids;
   std::size_t unknown_pieces = 0;  // lines that the vocabulary does not have
+  bool whole_inputs = false;       // some came from recorded inputs, with all that frames these
 };
 
 /// Adds what a file names: a golden file's or an evaluation set's ids of words (in.input_ids,

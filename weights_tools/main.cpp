@@ -214,6 +214,10 @@ void add_prune_vocab(CLI::App& app) {
                      "Actions of Seq2Seq that it shall not choose, by name; the others move up");
   command.add_option("--unknown", options->unknown, "Id that stands for words that are left out")
       ->check(CLI::Range(0, 1 << 30));
+  command
+      .add_option("--keep", options->keep,
+                  "Ids that stay whatever the corpus holds, such as those that frame each input")
+      ->check(CLI::Range(0, 1 << 30));
   add_output(command, options->output);
   add_examples(command,
                {"kinglet-weights prune-vocab model.gguf --corpus eval.safetensors -o small.gguf"});

@@ -20,9 +20,10 @@ constexpr const char* kTokensKey = "tokenizer.ggml.tokens";
 constexpr const char* kActionsKey = "alfred-seq2seq.action_names";
 constexpr const char* kKeptActionsKey = "alfred-seq2seq.kept_actions";  // the first ids of actions
 constexpr const char* kTable = "token_embd.weight";
-constexpr std::string_view kSpecialPieces[] = {"[PAD]",   "[UNK]",   "[CLS]",   "[SEP]", "[MASK]",
-                                               "<s>",     "</s>",    "<pad>",   "<unk>", "<mask>",
-                                               "<<pad>>", "<<seg>>", "<<goal>>"};
+/// Those of ALFRED in double brackets.
+constexpr std::string_view kSpecialPieces[] = {
+    "[PAD]", "[UNK]",  "[CLS]",   "[SEP]",   "[MASK]",   "<s>",       "</s>",     "<pad>",
+    "<unk>", "<mask>", "<<pad>>", "<<seg>>", "<<goal>>", "<<instr>>", "<<stop>>", "<<mask>>"};
 
 using Rows = std::vector<std::uint32_t>;
 
@@ -127,6 +128,14 @@ std::set<std::uint32_t> special_ids(const ModelEdit& edit, std::uint32_t vocab) 
   return ids;
 }
 
+/// Whether the file names any of them but padding.
+bool names_frame(const ModelEdit& edit) {
+  std::set<std::uint32_t> ids = special_ids(edit, vocabulary_of(edit));
+  const std::int64_t padding = special_id(edit, "padding_token_id");
+  if (padding >= 0) ids.erase(static_cast<std::uint32_t>(padding));
+  return !ids.empty();
+}
+
 /// The outputs of a masked LM, whose decoder is the word table or a matrix of its own.
 void prune_decoder(ModelEdit& edit, std::size_t all, const Rows& rows) {
   constexpr const char* kDecoder = "masked_lm.weight";
@@ -152,6 +161,12 @@ void prune_words(ModelEdit& edit, const PruneVocabOptions& options) {
   for (const std::string& path : options.corpus)
     read_corpus(path, vocabulary_of(edit), pieces, corpus);
   if (corpus.ids.empty()) throw FileError(options.corpus.front(), "corpus", "holds no words");
+  const bool asked = options.unknown >= 0 || !options.keep.empty();
+  if (!corpus.whole_inputs && !asked && !names_frame(edit))
+    throw FileError(edit.path(), "prune-vocab",
+                    "the file names neither the tokens that frame its inputs nor an unknown one, "
+                    "and a text holds none: give their ids (--keep, --unknown)");
+  corpus.ids.insert(options.keep.begin(), options.keep.end());
   const PruneResult result =
       prune_vocabulary(edit, {corpus.ids.begin(), corpus.ids.end()}, options.unknown);
   if (corpus.unknown_pieces > 0)
