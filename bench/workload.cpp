@@ -270,10 +270,6 @@ class ResnetWorkload : public Workload {
 
 }  // namespace
 
-bool reads_images(const ModelSession& session) {
-  return dynamic_cast<const ResnetSession*>(&session) != nullptr;
-}
-
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options) {
   if (auto* hitut = dynamic_cast<HitutSession*>(&session))
     return std::make_unique<HitutWorkload>(*hitut, options);

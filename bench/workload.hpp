@@ -45,9 +45,6 @@ class Workload {
   virtual std::uint64_t hash() const = 0;
 };
 
-/// Whether sizes of a model's inputs are those of images.
-bool reads_images(const ModelSession& session);
-
 /// For a session that outlives it. Throws when the model has no such task, or is shorter than that.
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options);
 

@@ -32,7 +32,8 @@ bool run_diff(const DiffOptions& options);
 struct PlanOptions {
   std::string file;
   int batch = 1;
-  int live = 0;  ///< positions that are not masked; 0: all
+  int live = 0;   ///< positions that are not masked; 0: all
+  int image = 0;  ///< pixels of a side, of models that read images; 0: as they were trained
   int threads = 1;
   bool every_row = false;
   bool json = false;

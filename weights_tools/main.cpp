@@ -87,13 +87,18 @@ void add_plan(CLI::App& app) {
   CLI::App& command = *app.add_subcommand("plan", "What running a model will take: bytes, FLOPs");
   add_file(command, "file", options->file, "Model file (.gguf)")->required();
   command.add_option("--batch", options->batch, "Sequences at once")->check(CLI::Range(1, 4096));
-  command.add_option("--live", options->live, "Positions that are not masked (default: all)")
-      ->check(CLI::Range(1, 65536));
+  CLI::Option* live =
+      command.add_option("--live", options->live, "Positions that are not masked (default: all)")
+          ->check(CLI::Range(1, 65536));
+  command.add_option("--image", options->image, "Pixels of an image's side (default: 224)")
+      ->check(CLI::Range(32, 4096))
+      ->excludes(live);
   add_threads(command, options->threads, "Threads lent");
   command.add_flag("--all-rows", options->every_row, "Every row computed, as verify does");
   command.add_flag("--json", options->json, "Print JSON");
   add_examples(command, {"kinglet-weights plan model.gguf --batch 4",
-                         "kinglet-weights plan model.gguf --live 40 --json"});
+                         "kinglet-weights plan model.gguf --live 40 --json",
+                         "kinglet-weights plan resnet.gguf --image 300"});
   command.callback([=] { run_plan(*options); });
 }
 

@@ -80,9 +80,12 @@ class ModelSession {
   /// (<task>.*): at most `rows` of each, 0 for all. Named out.<output>, or <task>.<output>; rows first.
   virtual std::vector<Values> run_samples(const Checkpoint& samples, int rows) = 0;
 
-  /// Positions of a sequence at most.
+  /// Of a sequence, or pixels of an image's side, where nothing else is asked for.
   virtual int positions() const = 0;
-  /// live: positions of each sequence that are not masked, 0 for all. every_row: as with a trace.
+  /// Of a sequence.
+  virtual int most_positions() const { return positions(); }
+  virtual bool reads_images() const { return false; }
+  /// live: positions of each sequence that are not masked, or pixels of a side; 0 for all. every_row: as with a trace.
   virtual std::vector<NamedPlan> plans(int batch, int live, bool every_row) const = 0;
 
   const std::string& path() const noexcept { return source_.name; }

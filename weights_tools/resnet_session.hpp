@@ -21,8 +21,9 @@ class ResnetSession : public ModelSession {
   /// in.images_u8 [images, 3, height, width], of which the network sees v/64 − 2.
   std::vector<Values> run_golden(const Checkpoint& golden) override;
   std::vector<Values> run_samples(const Checkpoint& samples, int rows) override;
-  /// Lines, and columns, of the images that it was trained on.
+  /// Of the images that it was trained on.
   int positions() const override { return 224; }
+  bool reads_images() const override { return true; }
   std::vector<NamedPlan> plans(int batch, int live, bool every_row) const override;
 
   /// Of images of one size; their own memory included.

@@ -27,6 +27,7 @@ class Seq2SeqSession : public ModelSession {
   std::vector<Values> run_samples(const Checkpoint& samples, int rows) override;
   /// Instructions have no bound; ALFRED's are shorter.
   int positions() const override { return 512; }
+  int most_positions() const override { return 65536; }
   /// live: words of each instruction.
   std::vector<NamedPlan> plans(int batch, int live, bool every_row) const override;
 

@@ -22,6 +22,7 @@ class SpeakerSession : public ModelSession {
   std::vector<Values> run_samples(const Checkpoint& samples, int rows) override;
   /// Frames of the utterances that it was trained on, 1.6 s; there is no bound.
   int positions() const override { return 160; }
+  int most_positions() const override { return 65536; }
   /// live: frames of each utterance.
   std::vector<NamedPlan> plans(int batch, int live, bool every_row) const override;
 

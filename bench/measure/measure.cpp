@@ -30,7 +30,7 @@ class Bench {
     for (const std::string& file : options.files) {
       const auto session = open_model(file, options.grid.isas[0]);
       results_.models.push_back(describe_model(*session));
-      images.push_back(reads_images(*session));
+      images.push_back(session->reads_images());
       check_sizes(*session, images.back());
     }
     const auto nobody = [&](bool kind) {

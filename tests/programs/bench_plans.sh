@@ -62,3 +62,28 @@ both resnet.gguf --image 64
   fail "convert pabee"
 "$weights" quantize pabee.gguf -o int8_pabee.gguf >out 2>err || fail "quantize pabee"
 both pabee.gguf --seq 9
+
+# `plan` says what it is for, and refuses what a model does not read.
+# planned <part of the text> <argument>...
+planned() {
+  "$weights" plan "${@:2}" >out 2>err || fail "plan ${*:2}"
+  grep -qF -- "$1" out || fail "plan ${*:2}: not '$1'"
+}
+# refused <part of the message> <argument>...
+refused() {
+  local status=0
+  "$weights" plan "${@:2}" >out 2>err || status=$?
+  [ "$status" -eq 1 ] && grep -qF -- "$1" err || fail "plan ${*:2}: status $status"
+}
+planned "40 positions a sequence" hitut.gguf --live 40
+planned "images of 224 x 224 pixels" resnet.gguf
+planned "images of 64 x 64 pixels" resnet.gguf --image 64
+planned "600 positions a sequence" alfred-seq2seq.gguf --live 600
+refused "--live 9999: the model has " hitut.gguf --live 9999
+refused "--live 9999: the model has " bert.gguf --live 9999
+refused "the model reads images" resnet.gguf --live 40
+refused "the model reads no images" bert.gguf --image 64
+planned '"ram_bytes"' resnet.gguf --json
+sum=$(awk -F'[:,]' '/"file_bytes"/ { file = $2 } /"scratch_bytes"/ && $2 > most { most = $2 } /"ram_bytes"/ { ram = $2 }
+  END { print file + most - ram }' out)
+[ "$sum" -eq 0 ] || fail "RAM is not the file and the scratch"
