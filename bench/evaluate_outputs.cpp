@@ -10,10 +10,6 @@
 namespace kinglet::tools {
 namespace {
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 /// An output as rows of its last dimension, or dimensions.
 struct Rows {
   explicit Rows(const Values& values, std::size_t dimensions = 1)

@@ -15,10 +15,6 @@ struct Container {
   Reader read;
 };
 
-bool ends_with(std::string_view text, std::string_view end) noexcept {
-  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
-}
-
 /// By the first bytes; the file's name only helps to say what is wrong with a broken one.
 Container container_of(Bytes bytes, const std::string& path) {
   const std::string_view start(reinterpret_cast<const char*>(bytes.data()),

@@ -154,11 +154,8 @@ std::string int8_text(const Checkpoint& a, const Tensor& x, const Checkpoint& b,
   return text;
 }
 
-std::string shape_text(const Tensor& tensor) {
-  std::string text = tensor.dtype_name + " [";
-  for (std::size_t i = 0; i < tensor.shape.size(); ++i)
-    text += (i > 0 ? ", " : "") + std::to_string(tensor.shape[i]);
-  return text + "]";
+std::string form_text(const Tensor& tensor) {
+  return tensor.dtype_name + " " + shape_text(tensor.shape);
 }
 
 }  // namespace
@@ -190,7 +187,7 @@ bool print_diff(std::ostream& out, const std::string& path_a, const std::string&
           (scales_of(a, *x) == nullptr) != (scales_of(b, *y) == nullptr)) {
         show(*x, int8_text(a, *x, b, *y));
       } else if (x->dtype_name != y->dtype_name || x->shape != y->shape) {
-        show(*x, shape_text(*x) + " in one, " + shape_text(*y) + " in the other");
+        show(*x, form_text(*x) + " in one, " + form_text(*y) + " in the other");
       } else if (const Difference found = compare(*x, *y); found.unequal > 0) {
         char largest[40];
         std::snprintf(largest, sizeof largest, "%.6g", found.largest);

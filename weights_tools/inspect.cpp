@@ -25,13 +25,6 @@ bool is_floating(const Tensor& tensor) {
          tensor.dtype_name.find("complex") != std::string::npos || tensor.item_size == 0;
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const std::int64_t length : shape)
-    text += (text.empty() ? "" : ", ") + std::to_string(length);
-  return "[" + text + "]";
-}
-
 std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
 
 std::uint64_t total_bytes(const std::vector<Tensor>& tensors) {

@@ -37,6 +37,13 @@ std::string in_quotes(std::string_view name, std::size_t limit) {
   return "'" + printable(name, limit) + "'";
 }
 
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const std::int64_t length : shape)
+    text += (text.empty() ? "" : ", ") + std::to_string(length);
+  return "[" + text + "]";
+}
+
 void append_utf8(std::string& text, std::uint32_t point) {
   const auto byte = [&](std::uint32_t value) { text += static_cast<char>(value); };
   const auto tail = [&](unsigned shift) { byte(0x80 | ((point >> shift) & 0x3F)); };
@@ -53,6 +60,10 @@ void append_utf8(std::string& text, std::uint32_t point) {
     tail(6);
   }
   tail(0);
+}
+
+bool ends_with(std::string_view text, std::string_view end) noexcept {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
 
 bool matches_wildcard(std::string_view pattern, std::string_view text) {

@@ -66,12 +66,6 @@ class Bounds {
   Json config_ = Json::object();
 };
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-  return text + "]";
-}
-
 struct Verdict {
   bool passed;
   double error;
