@@ -1,7 +1,6 @@
 #include "model_edit.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 #include <utility>
 
@@ -141,14 +140,6 @@ void ModelEdit::set_u32(std::string_view key, std::uint32_t value) {
   std::string bytes;
   append(bytes, value);
   set_encoded(key, GgufType::u32, false, 1, std::move(bytes));
-}
-
-void ModelEdit::set_f32(std::string_view key, float value) {
-  std::uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  std::string bytes;
-  append(bytes, bits);
-  set_encoded(key, GgufType::f32, false, 1, std::move(bytes));
 }
 
 void ModelEdit::set_bool(std::string_view key, bool value) {

@@ -96,7 +96,6 @@ class ModelEdit {
   /// Replace a value where it stands; a new one goes in front of the arrays of strings, which lookups
   /// have to walk through, and a new array of strings to the end.
   void set_u32(std::string_view key, std::uint32_t value);
-  void set_f32(std::string_view key, float value);
   void set_bool(std::string_view key, bool value);
   void set_string(std::string_view key, std::string_view value);
   void set_u32s(std::string_view key, const std::vector<std::uint32_t>& values);
