@@ -8,8 +8,10 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "commands.hpp"
 #include "evaluation.hpp"
@@ -63,22 +65,11 @@ void run_in_turns(std::vector<Variant>& variants, int steps) {
   if (progress) std::fprintf(stderr, "\r\033[K");
 }
 
-/// Of Seq2Seq, named as evaluate_episodes.cpp does.
-Json recorded_of_episodes(const Json& entry) {
-  const auto number = [&](const char* name) { return entry.value(name, -1.0); };
-  return {{"F1",
-           {{"all", number("action_low_f1")},
-            {"seen", number("f1_seen_scenes")},
-            {"unseen", number("f1_unseen_scenes")}}},
-          {"forced", {{"step", number("teacher_forced_step_accuracy")}}}};
-}
+/// Recorded shares by the group and the name of their score.
+using Recorded = std::map<std::pair<std::string, std::string>, double>;
 
-/// The fp32 accuracies recorded for this set's number of rows, or of steps: metrics.json beside the
-/// trained models.
-Json recorded_accuracies(const std::string& path, const std::vector<Score>& scores) {
-  if (path.empty()) return Json::object();
-  // Every example has a label of its type; the last score of episodes is that of their steps.
-  const int rows = scores[0].asked, steps = scores.back().asked;
+/// The entries of metrics.json, which stands beside the trained models.
+Json read_metrics(const std::string& path) {
   std::ifstream in(path);
   if (!in) throw FileError(path, "open", "cannot be read");
   const Json metrics = Json::parse(in, nullptr, false);
@@ -86,30 +77,52 @@ Json recorded_accuracies(const std::string& path, const std::vector<Score>& scor
       !metrics["accuracies"].is_array()) {
     throw FileError(path, "json", "holds no list 'accuracies'");
   }
-  for (const Json& entry : metrics["accuracies"]) {
-    if (!entry.is_object()) continue;
-    const bool fp32 =
-        entry.value("mode", Json()) == "fp32" || entry.value("what", Json()) == "fp32";
-    const bool mine = !entry.contains("model") || entry["model"] == "student";
-    if (fp32 && mine && entry.value("rows_per_task", Json()) == rows) {
-      return entry.value("accuracy", Json::object());
+  return metrics["accuracies"];
+}
+
+/// Null where there is none.
+Json member(const Json& object, const std::string& key) {
+  return object.is_object() && object.contains(key) ? object[key] : Json();
+}
+
+/// The fp32 accuracies recorded for this set's number of rows, or of steps. What is no number is not
+/// recorded.
+Recorded recorded_accuracies(const Json& entries, const std::vector<Score>& scores) {
+  // Every example has a label of its type; the last score of episodes is that of their steps.
+  const int rows = scores[0].asked, steps = scores.back().asked;
+  Recorded recorded;
+  const auto add = [&](const std::string& group, const std::string& name, const Json& share) {
+    if (share.is_number()) recorded[{group, name}] = share;
+  };
+  for (const Json& entry : entries) {
+    if (member(entry, "mode") != "fp32" && member(entry, "what") != "fp32") continue;
+    const Json model = member(entry, "model");
+    if ((model.is_null() || model == "student") && member(entry, "rows_per_task") == rows) {
+      const Json accuracy = member(entry, "accuracy");
+      for (const Score& s : scores) add(s.group, s.name, member(member(accuracy, s.group), s.name));
+      break;
     }
-    if (fp32 && entry.contains("action_low_f1") && entry.value("steps", Json()) == steps) {
-      return recorded_of_episodes(entry);
+    if (entry.contains("action_low_f1") && member(entry, "steps") == steps) {
+      // Named as evaluate_episodes.cpp does.
+      add("F1", "all", member(entry, "action_low_f1"));
+      add("F1", "seen", member(entry, "f1_seen_scenes"));
+      add("F1", "unseen", member(entry, "f1_unseen_scenes"));
+      add("forced", "step", member(entry, "teacher_forced_step_accuracy"));
+      break;
     }
   }
-  return Json::object();
+  return recorded;
 }
 
 /// The share that was recorded for a score, or a negative number.
-double recorded_share(const Json& recorded, const Score& score) {
-  const Json of_task = recorded.value(score.group, Json::object());
-  return of_task.contains(score.name) ? of_task[score.name].get<double>() : -1;
+double recorded_share(const Recorded& recorded, const Score& score) {
+  const auto found = recorded.find({score.group, score.name});
+  return found == recorded.end() ? -1 : found->second;
 }
 
 double points(double value, double of_reference) { return 100 * (value - of_reference); }
 
-void print_variants(const std::vector<Variant>& variants, const Json& recorded) {
+void print_variants(const std::vector<Variant>& variants, const Recorded& recorded) {
   const std::vector<Score>& reference = variants[0].scores;
   std::vector<std::vector<std::string>> lines = {
       {"", "bytes", "MiB", "RAM MiB", "ms"}, {"", "", "", "", ""}, {"", "", "", "", ""}};
@@ -160,7 +173,8 @@ void print_variants(const std::vector<Variant>& variants, const Json& recorded) 
   }
 }
 
-Json json_of(const Variant& variant, const Variant& reference, const Json& recorded, bool answers) {
+Json json_of(const Variant& variant, const Variant& reference, const Recorded& recorded,
+             bool answers) {
   Json out;
   out["model"] = variant.session->path();
   out["file_bytes"] = variant.session->file_bytes();
@@ -205,7 +219,7 @@ bool as_recorded(const Variant& reference, double max_difference) {
 }
 
 /// Says on stderr what is not good enough; true when nothing is.
-bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
+bool good_enough(const std::vector<Variant>& variants, const Recorded& recorded,
                  const AccuracyOptions& options) {
   int compared = 0, bad = 0;
   const auto complain = [&](const Variant& variant, const Score& score, const std::string& what) {
@@ -253,6 +267,7 @@ bool good_enough(const std::vector<Variant>& variants, const Json& recorded,
 bool run_accuracy(const AccuracyOptions& options) {
   const std::string& path = options.files.back();
   const Checkpoint set = read_checkpoint(path);
+  const Json metrics = options.recorded.empty() ? Json::array() : read_metrics(options.recorded);
   std::vector<Variant> variants;
   for (std::size_t i = 0; i + 1 < options.files.size(); ++i) {
     const Evaluation* const first = variants.empty() ? nullptr : variants[0].evaluation.get();
@@ -260,11 +275,9 @@ bool run_accuracy(const AccuracyOptions& options) {
   }
   run_in_turns(variants, variants[0].evaluation->steps());
   for (Variant& variant : variants) {
-    variant.scores = variant.evaluation->scores(*variants[0].evaluation);
+    variant.scores = scores_of(*variant.evaluation, *variants[0].evaluation, set);
   }
-  if (variants[0].scores.empty())
-    throw FileError(path, "", "holds no labels, embeddings or logits for this model");
-  const Json recorded = recorded_accuracies(options.recorded, variants[0].scores);
+  const Recorded recorded = recorded_accuracies(metrics, variants[0].scores);
 
   const Variant& first = variants[0];
   if (options.json) {

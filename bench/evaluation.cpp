@@ -17,4 +17,12 @@ std::unique_ptr<Evaluation> evaluate(ModelSession& session, const Checkpoint& se
   return evaluation;
 }
 
+std::vector<Score> scores_of(const Evaluation& evaluation, const Evaluation& reference,
+                             const Checkpoint& set) {
+  std::vector<Score> scores = evaluation.scores(reference);
+  if (scores.empty())
+    throw FileError(set.path, "set", "holds no labels, embeddings or logits for this model");
+  return scores;
+}
+
 }  // namespace kinglet::tools

@@ -57,4 +57,8 @@ std::unique_ptr<Evaluation> evaluate_outputs(ModelSession& session, const Checkp
 std::unique_ptr<Evaluation> evaluate(ModelSession& session, const Checkpoint& set, int batch,
                                      const Evaluation* first);
 
+/// Of an evaluation that has run. Throws FileError when there is none.
+std::vector<Score> scores_of(const Evaluation& evaluation, const Evaluation& reference,
+                             const Checkpoint& set);
+
 }  // namespace kinglet::tools

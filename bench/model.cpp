@@ -4,6 +4,7 @@
 #include "model.hpp"
 
 #include <cstdio>
+#include <exception>
 
 #include "commands.hpp"
 #include "measure/fresh.hpp"
@@ -33,10 +34,22 @@ bool run_model(const ModelCommand& o) {
     return true;
   }
   catch_interrupts();
-  const Results results = measure(o.model);
+  std::vector<std::string> inputs = o.model.files;
+  if (!o.model.accuracy_set.empty()) inputs.push_back(o.model.accuracy_set);
+  ReportFiles files(o.html, o.svg, inputs);
+  Results results;
+  std::exception_ptr failure;
+  try {
+    measure(o.model, results);
+  } catch (...) {
+    failure = std::current_exception();
+    if (results.points.empty()) throw;
+  }
   const auto form = o.json ? to_json : o.csv ? to_csv : to_table;
   std::printf("%s", form(results).c_str());
-  write_report({results}, o.html, o.svg, o.model.files);
+  std::fflush(stdout);  // before anything that may fail
+  files.write({results});
+  if (failure) std::rethrow_exception(failure);
   return !results.interrupted;
 }
 

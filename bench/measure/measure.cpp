@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "energy.hpp"
@@ -24,7 +25,8 @@ constexpr double kOpSeconds = 1;
 
 class Bench {
  public:
-  explicit Bench(const ModelOptions& options) : options_(options) {
+  Bench(const ModelOptions& options, Results& results) : options_(options), results_(results) {
+    if (!options.accuracy_set.empty()) set_ = read_checkpoint(options.accuracy_set);
     results_.machine = describe_machine("", options.label);
     std::vector<bool> images;
     for (const std::string& file : options.files) {
@@ -44,23 +46,24 @@ class Bench {
     places_ = places_of(options.grid, images);
   }
 
-  Results run() {
-    const int judged = options_.accuracy_set.empty() ? 0 : static_cast<int>(options_.files.size());
+  void run() {
+    results_.interrupted = true;  // until the end is reached
+    const int judged = set_ ? static_cast<int>(options_.files.size()) : 0;
     meter_ = find_energy_meter(options_.sysfs + "/sys", no_energy_);
     Progress progress(static_cast<int>(places_.size()) + judged + (meter_ ? 1 : 0));
     if (meter_) {
       progress.begin("power while idle");
       meter_->measure_idle(2);
     }
+    // First, so that a set that does not fit is told before hours are spent.
+    if (set_) judge(progress);
     for (const Place& place : places_) {
       if (interrupted()) break;
       progress.begin(text_of(place));
       measure(place, progress);
     }
     for (const auto& probe : probes_) results_.limits.push_back(probe->limits());
-    if (judged > 0) judge(progress);
     results_.interrupted = interrupted();
-    return std::move(results_);
   }
 
  private:
@@ -183,14 +186,15 @@ class Bench {
 
   /// The first model is the reference, where the set has none.
   void judge(Progress& progress) {
-    const Checkpoint set = read_checkpoint(options_.accuracy_set);
     std::vector<std::unique_ptr<ModelSession>> sessions;
     std::vector<std::unique_ptr<Evaluation>> evaluations;
-    for (std::size_t m = 0; m < options_.files.size() && !interrupted(); ++m) {
+    for (const std::string& file : options_.files) {
+      sessions.push_back(open_model(file, options_.grid.isas[0]));
+      const Evaluation* const first = evaluations.empty() ? nullptr : evaluations[0].get();
+      evaluations.push_back(evaluate(*sessions.back(), *set_, 1, first));
+    }
+    for (std::size_t m = 0; m < evaluations.size() && !interrupted(); ++m) {
       progress.begin(results_.models[m].name + ": accuracy");
-      sessions.push_back(open_model(options_.files[m], options_.grid.isas[0]));
-      const Evaluation* const first = m == 0 ? nullptr : evaluations[0].get();
-      evaluations.push_back(evaluate(*sessions[m], set, 1, first));
       Evaluation& mine = *evaluations[m];
       for (int step = 0; step < mine.steps() && !interrupted(); ++step) {
         mine.prepare(step);
@@ -198,14 +202,15 @@ class Bench {
         progress.show(static_cast<double>(step) / mine.steps(), 0);
       }
       if (interrupted()) return;
-      for (const Score& s : mine.scores(*evaluations[0])) {
+      for (const Score& s : scores_of(mine, *evaluations[0], *set_)) {
         results_.models[m].accuracy.push_back({s.group, s.name, s.value, s.right, s.asked});
       }
     }
   }
 
   const ModelOptions& options_;
-  Results results_;
+  Results& results_;
+  std::optional<Checkpoint> set_;
   std::vector<Place> places_;
   std::unique_ptr<EnergyMeter> meter_;
   std::string no_energy_;  ///< why there is no meter
@@ -215,6 +220,6 @@ class Bench {
 
 }  // namespace
 
-Results measure(const ModelOptions& options) { return Bench(options).run(); }
+void measure(const ModelOptions& options, Results& results) { Bench(options, results).run(); }
 
 }  // namespace kinglet::tools

@@ -22,8 +22,8 @@ struct ModelOptions {
   std::string label, sysfs;
 };
 
-/// Throws before it measures anything when a file, a size or an instruction set cannot be used. An
-/// interrupt ends it early, with what there is.
-Results measure(const ModelOptions& options);
+/// Throws before it measures anything when a file, a size or an instruction set cannot be used.
+/// `results` always holds what was measured, also when it throws later or an interrupt ends it early.
+void measure(const ModelOptions& options, Results& results);
 
 }  // namespace kinglet::tools

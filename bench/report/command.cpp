@@ -16,9 +16,10 @@ Results read_results(const std::string& path) {
 }  // namespace
 
 void run_report(const ReportOptions& options) {
+  ReportFiles files(options.page, options.svg, options.files);
   std::vector<Results> runs;
   for (const std::string& file : options.files) runs.push_back(read_results(file));
-  write_report(runs, options.page, options.svg, options.files);
+  files.write(runs);
 }
 
 }  // namespace kinglet::tools

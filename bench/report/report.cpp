@@ -1,35 +1,46 @@
 #include "report.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "file_error.hpp"
-#include "output_file.hpp"
 #include "page.hpp"
 #include "plots.hpp"
 
 namespace kinglet::tools {
 namespace {
 
-void write_file(const std::string& path, const std::string& text,
-                const std::vector<std::string>& inputs) {
-  OutputFile file(path, inputs);
+void finish(OutputFile& file, const std::string& text) {
   file.write(text.data(), text.size());
   file.commit();
 }
 
 }  // namespace
 
-void write_report(const std::vector<Results>& runs, const std::string& html_path,
-                  const std::string& svg_folder, const std::vector<std::string>& inputs) {
-  if (!html_path.empty()) write_file(html_path, report::html_page(runs), inputs);
-  if (svg_folder.empty()) return;
+ReportFiles::ReportFiles(const std::string& html_path, std::string svg_folder,
+                         std::vector<std::string> inputs)
+    : svg_folder_(std::move(svg_folder)), inputs_(std::move(inputs)) {
+  if (!html_path.empty()) page_.emplace(html_path, inputs_);
+  if (svg_folder_.empty()) return;
   std::error_code error;
-  std::filesystem::create_directories(svg_folder, error);
-  if (error) throw FileError(svg_folder, "create", error.message());
+  std::filesystem::create_directories(svg_folder_, error);
+  if (error) throw FileError(svg_folder_, "create", error.message());
+  if (::access(svg_folder_.c_str(), W_OK | X_OK) != 0)
+    throw FileError(svg_folder_, "write", std::strerror(errno));
+}
+
+void ReportFiles::write(const std::vector<Results>& runs) {
+  if (page_) finish(*page_, report::html_page(runs));
+  if (svg_folder_.empty()) return;
   const report::Collection collection(runs);
   for (const report::NamedPlot& plot : report::all_plots(collection)) {
-    write_file(svg_folder + "/" + plot.file + ".svg", plot.svg.standalone(plot.title), inputs);
+    OutputFile file(svg_folder_ + "/" + plot.file + ".svg", inputs_);
+    finish(file, plot.svg.standalone(plot.title));
   }
 }
 

@@ -400,10 +400,11 @@ TEST_CASE("machines and models of the same name get labels that differ") {
 TEST_CASE("a report is written as a page and plots, and never over an input") {
   const ScratchFolder scratch;
   const std::vector<Results> runs = {made_up_results("board", 1)};
-  write_report(runs, scratch.file("page.html"), scratch.file("a/b"), {});
+  ReportFiles(scratch.file("page.html"), scratch.file("a/b"), {}).write(runs);
   CHECK(read_text(scratch.file("page.html")) == html_page(runs));
   CHECK(read_text(scratch.file("a/b/memory.svg")).find("<svg ") == 0);
-  CHECK_THROWS_AS(write_report(runs, scratch.file("page.html"), "", {scratch.file("page.html")}),
+  CHECK_THROWS_AS(ReportFiles(scratch.file("page.html"), "", {scratch.file("page.html")}),
                   FileError);
-  CHECK_THROWS_AS(write_report(runs, "", scratch.file("page.html"), {}), FileError);
+  CHECK_THROWS_AS(ReportFiles("", scratch.file("page.html"), {}), FileError);
+  CHECK_THROWS_AS(ReportFiles(scratch.file("nowhere/page.html"), "", {}), FileError);
 }

@@ -38,4 +38,9 @@ done
 
 refused 2 'files' "$model"
 refused 1 'none is recorded' "$model" "$set" --within 2 --batch 8 --recorded /dev/stdin <<<'{"accuracies": []}'
+# Before anything is evaluated; and what is no number is not recorded.
+refused 1 'no.json: open' "$model" damaged.gguf "$set" --recorded no.json
+refused 1 'none is recorded' "$model" "$set" --within 2 --batch 8 --recorded /dev/stdin \
+  <<<'{"accuracies": [{"mode": "fp32", "rows_per_task": 400, "accuracy": {"high": [], "low_mani": {"type": "?"}}}]}'
+grep -qF 'low_mani' out || fail "the table is missing"
 refused 1 "$set" tiny.gguf "$set"

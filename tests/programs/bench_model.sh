@@ -62,6 +62,12 @@ refused 1 'the model has 160 positions' "$model" --seq 40,161
 refused 1 '--image: no model here reads images' "$model" --image 96
 refused 1 'no.gguf: open: No such file' "$model" no.gguf
 refused 1 'HiTUT has high, low_mani, low_navi' "$model" --task core
+# What can be known before is told before: not even the first place is measured.
+for wrong in "--accuracy no.safetensors" "--accuracy $int8" "--html no/x.html" "--svg out/x" \
+  "--html $set --accuracy $set"; do
+  refused 1 "${wrong##* }: " "$model" --seq 20,40 $wrong
+  ! grep -q ', batch ' err || fail "measures before it looks at $wrong"
+done
 refused 2 '--batch' "$model" --batch 1,0
 refused 2 '--batch' "$model" --batch one
 refused 2 'best not in {' "$model" --isa scalar,best

@@ -209,6 +209,19 @@ TEST_CASE("a bound that cannot be met leaves no file; wrong words are usage erro
   CHECK(scratch.is_empty());
 }
 
+TEST_CASE("a report that cannot be written is told before the model is quantised") {
+  const ScratchFolder scratch;
+  const std::string model = scratch.file("model.gguf"), small = scratch.file("int8.gguf");
+  convert_fixture(model);
+  for (const std::string& report : {scratch.file("nowhere/report.json"), small, model}) {
+    CAPTURE(report);
+    const Ran ran = run_weights({"quantize", model, "-o", small, "--report", report}, scratch);
+    CHECK(ran.code == 1);
+    CHECK(ran.err.find(report + ": ") != std::string::npos);
+    CHECK(!std::filesystem::exists(small));
+  }
+}
+
 TEST_CASE("the report holds what the table shows, and the file what was decided") {
   const ScratchFolder scratch;
   const std::string golden = kFixture + "/golden_low_mani_b3.safetensors";
