@@ -81,8 +81,4 @@ double measure_rate(const Burst& burst, double milliseconds) {
   return best;
 }
 
-double measure_peak_gflops(const std::string& isa, double milliseconds) {
-  return measure_rate(f32_burst(isa), milliseconds);
-}
-
 }  // namespace kinglet::tools

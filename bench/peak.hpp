@@ -32,9 +32,6 @@ Burst s8_burst(const std::string& isa);
 /// Operations per nanosecond of a burst: the best piece of about `milliseconds`.
 double measure_rate(const Burst& burst, double milliseconds);
 
-/// GFLOP/s of f32_burst.
-double measure_peak_gflops(const std::string& isa, double milliseconds);
-
 /// Reads every byte once, in order, by 256-bit loads where this CPU has them; bytes is a multiple of 64.
 float read_pass(const void* from, std::size_t bytes);
 
