@@ -1,8 +1,6 @@
 // kinglet-bench accuracy: how right models are over examples, and what each costs, in one table. The
 // first model is the reference.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -16,6 +14,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "file_error.hpp"
+#include "progress.hpp"
 #include "results/text_table.hpp"
 
 namespace kinglet::tools {
@@ -50,7 +49,7 @@ Variant open_variant(const std::string& path, const Checkpoint& set, const Accur
 /// The models take turns, so that what else the machine does hits all of them.
 void run_in_turns(std::vector<Variant>& variants, int steps) {
   constexpr int kTurn = 32;
-  const bool progress = isatty(STDERR_FILENO) != 0;
+  Progress progress("accuracy");
   for (int first = 0; first < steps; first += kTurn) {
     for (Variant& variant : variants) {
       for (int step = first; step < std::min(steps, first + kTurn); ++step) {
@@ -60,9 +59,8 @@ void run_in_turns(std::vector<Variant>& variants, int steps) {
         variant.seconds += std::chrono::duration<double>(Clock::now() - begin).count();
       }
     }
-    if (progress) std::fprintf(stderr, "\r%d/%d ", std::min(steps, first + kTurn), steps);
+    progress.show(static_cast<double>(std::min(steps, first + kTurn)) / steps);
   }
-  if (progress) std::fprintf(stderr, "\r\033[K");
 }
 
 /// Recorded shares by the group and the name of their score.

@@ -180,9 +180,7 @@ class Quantizer {
     const bool attention = request_.attention != QuantizeRequest::Attention::f32;
     const std::size_t weights = variants.weights().size(),
                       layers = attention ? variants.attention_layers().size() : 0;
-    const auto step = [&](std::size_t done) {
-      if (progress_) progress_(done, weights + layers);
-    };
+    const auto step = [&](std::size_t done) { progress_(done, weights + layers); };
     for (std::size_t i = 0; i < weights; ++i) {
       Precisions alone = variants.all_f32();
       alone.f32[i] = false;

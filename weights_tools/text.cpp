@@ -44,6 +44,8 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return "[" + text + "]";
 }
 
+std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
 void append_utf8(std::string& text, std::uint32_t point) {
   const auto byte = [&](std::uint32_t value) { text += static_cast<char>(value); };
   const auto tail = [&](unsigned shift) { byte(0x80 | ((point >> shift) & 0x3F)); };

@@ -22,6 +22,9 @@ std::string shape_text(const std::vector<std::int64_t>& shape);
 /// "12345 bytes (0.01 MiB)".
 std::string bytes_text(std::uint64_t bytes);
 
+/// What stands behind the last '/'.
+std::string file_name(const std::string& path);
+
 /// Adds a code point, which must be below 2^21.
 void append_utf8(std::string& text, std::uint32_t point);
 

@@ -18,9 +18,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// A path without its folders.
-std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
-
 /// How far an output may lie from the recorded one: factor × the error that the original code itself showed in
 /// float32 against float64, at least 1e-6.
 class Bounds {

@@ -199,7 +199,7 @@ class Bench {
       for (int step = 0; step < mine.steps() && !interrupted(); ++step) {
         mine.prepare(step);
         mine.run(step);
-        progress.show(static_cast<double>(step) / mine.steps(), 0);
+        progress.show(static_cast<double>(step) / mine.steps());
       }
       if (interrupted()) return;
       for (const Score& s : scores_of(mine, *evaluations[0], *set_)) {

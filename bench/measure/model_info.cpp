@@ -2,7 +2,7 @@
 
 #include "checkpoint.hpp"
 #include "inspect.hpp"
-#include "results/text_table.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {

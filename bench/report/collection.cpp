@@ -5,11 +5,10 @@
 #include <set>
 
 #include "svg.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools::report {
 namespace {
-
-std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 /// Names that occur twice get `more` of theirs behind them, where that differs.
 void tell_apart(std::vector<std::string>& names, const std::vector<std::string>& more) {

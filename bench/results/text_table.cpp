@@ -45,6 +45,4 @@ std::string text_of(const char* format, ...) {
   return text;
 }
 
-std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
-
 }  // namespace kinglet::tools

@@ -11,7 +11,4 @@ std::string text_table(const std::vector<std::vector<std::string>>& lines);
 /// printf's text; of short things.
 std::string text_of(const char* format, ...) __attribute__((format(printf, 1, 2)));
 
-/// What is behind the last slash.
-std::string file_name(const std::string& path);
-
 }  // namespace kinglet::tools
