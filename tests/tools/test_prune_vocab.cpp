@@ -76,5 +76,5 @@ TEST_CASE("where nothing names what frames an input, a text is no corpus without
   CHECK(c.prune({"--keep", "70"}).code == 1);
   // Recorded inputs hold their frame.
   REQUIRE(c.prune({"--corpus", kBert + "/cases/b3_s19_holes.safetensors"}).code == 0);
-  CHECK(c.map()[2] != c.map()[0]);
+  CHECK(c.map()[3] != c.map()[0]);
 }
