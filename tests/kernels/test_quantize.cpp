@@ -7,9 +7,10 @@ using namespace kinglet::test;
 
 namespace {
 
-/// On every instruction set the integers, scale and zero point of the reference; padding zeros.
-void check(int rows, int n, const Guarded& x) {
+/// On every instruction set these integers, scales and zero points; padding zeros.
+void check(int n, const Guarded& x, const std::vector<reference::QuantizedRow>& expected) {
   CAPTURE(n);
+  const int rows = static_cast<int>(expected.size());
   for (int i = 0; i < kernels::count(); ++i) {
     const Table& table = kernels::at(i);
     const std::string isa = table.isa;
@@ -19,13 +20,20 @@ void check(int rows, int n, const Guarded& x) {
     CHECK(y.guards_intact());
     int wrong = 0;
     for (int r = 0; r < rows; ++r) {
-      const auto row = reference::quantize(n, x.row(r));
+      const auto& row = expected[static_cast<std::size_t>(r)];
       CHECK(y.scale(r) == row.scale);
       CHECK(y.zero(r) == row.zero);
       for (int j = 0; j < n; ++j) wrong += y.at(r, j) != row.q[static_cast<std::size_t>(j)];
     }
     CHECK(wrong == 0);
   }
+}
+
+/// Those of the reference.
+void check(int rows, int n, const Guarded& x) {
+  std::vector<reference::QuantizedRow> expected;
+  for (int r = 0; r < rows; ++r) expected.push_back(reference::quantize(n, x.row(r)));
+  check(n, x, expected);
 }
 
 }  // namespace
@@ -84,17 +92,51 @@ TEST_CASE("quantize_rows of smoothed rows is that of the products") {
   }
 }
 
-TEST_CASE("quantize_rows of infinities and of what is not a number writes its row and no more") {
-  const float inf = std::numeric_limits<float>::infinity(),
-              nan = std::numeric_limits<float>::quiet_NaN();
+TEST_CASE("quantize_rows makes ±127 of what is not a number, which changes nothing else") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const int n : {1, 9, 37, 130}) {
+    for (int at = 0; at < n; at += 1 + n / 9) {
+      for (const float bad : {nan, -nan}) {
+        Guarded x(1, n, n, Random(8), 3.0f), zero = x;
+        x.data()[at] = bad;
+        zero.data()[at] = 0.0f;
+        reference::QuantizedRow expected = reference::quantize(n, zero.data());
+        expected.q[static_cast<std::size_t>(at)] = std::signbit(bad) ? -127 : 127;
+        check(n, x, {expected});
+      }
+    }
+  }
+}
+
+TEST_CASE("quantize_rows of an infinity has an infinite scale, products with it are not finite") {
+  const float inf = std::numeric_limits<float>::infinity();
+  const int n = 37, columns = kernels::kPanel;
+  const std::vector<std::int8_t> w(static_cast<std::size_t>(columns * n), 1);
+  std::vector<std::int8_t> panels(kernels::panels_size_s8(columns, n));
+  std::vector<std::int32_t> sums(columns), negatives(columns);
+  const std::vector<float> scale(columns, 0.5f), bias(columns, 1.0f);
+  kernels::pack_panels_s8(columns, n, w.data(), n, panels.data(), sums.data(), negatives.data());
   for (int i = 0; i < kernels::count(); ++i) {
-    for (const float bad : {inf, -inf, nan}) {
-      const float x[] = {1.0f, bad, -2.0f, 0.5f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
-      Quantized y(kernels::at(i), 1, 9);
-      kernels::at(i).quantize_rows(1, 9, x, 9, y.rows());
-      CHECK(y.guards_intact());
-      CHECK(std::isinf(y.scale(0)) == std::isinf(bad));
-      for (int j = 0; j < 9; ++j) CHECK(y.at(0, j) >= -127);
+    const Table& table = kernels::at(i);
+    const std::string isa = table.isa;
+    CAPTURE(isa);
+    for (int at = 0; at < n; ++at) {
+      for (const float bad : {inf, -inf}) {
+        Guarded x(1, n, n, Random(9)), c(1, columns, columns);
+        x.data()[at] = bad;
+        Quantized y(table, 1, n);
+        table.quantize_rows(1, n, x.data(), n, y.rows());
+        CHECK(y.guards_intact());
+        CHECK(y.scale(0) == inf);
+        CHECK(y.zero(0) == (bad < 0 ? 127 : -127));
+        int wrong = 0;
+        for (int j = 0; j < n; ++j) wrong += j == at ? y.at(0, j) < -127 : y.at(0, j) != y.zero(0);
+        CHECK(wrong == 0);
+        table.gemm_s8(1, columns, n, y.rows(),
+                      {panels.data(), scale.data(), sums.data(), negatives.data()}, {bias.data()},
+                      c.data(), columns);
+        for (const float v : c.values()) CHECK_FALSE(std::isfinite(v));
+      }
     }
   }
 }

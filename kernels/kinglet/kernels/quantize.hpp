@@ -184,8 +184,11 @@ KINGLET_INLINE void store_rows(int rows, int n, const float* x, int ldx,
 /// shapes    x (rows, n)   y.q (rows, padded_depth(n))   y.scale, y.zero (rows)   y.smooth (n)
 /// layout    rows contiguous; ldx, y.ld in elements; q and z with Dot<Isa>::offset added
 /// requires  n > 0; y.ld ≥ padded_depth(n)
-/// numerics  |x − s·(q − z)| ≤ s; rows within ±1e-32 become zeros; a row with NaN or infinity gives
-///           some q and, for infinity, an infinite s; same integers on every ISA
+/// numerics  |x − s·(q − z)| ≤ s; rows within ±1e-32 become zeros; same integers on every ISA.
+///           NaN becomes 127 or, with its sign set, −127; the others are as if it were 0: it is lost.
+///           Infinity: s is infinite, z is −127 (127 where one is negative), every finite x becomes
+///           z, what the infinite ones become depends on the CPU; gemm_s8 makes NaN or infinity of
+///           such a row, before the activation
 /// memory    none
 /// oracle    tests/reference/quantize.hpp
 template <class Isa>
