@@ -183,10 +183,18 @@ int pack_keys_f32(int n, int d, const float* k, int ldk, const float* v, int ldv
   return live;
 }
 
-/// attention_f32 with n keys that pack_keys_f32 left in `packed`: where the same keys are asked again
-/// and again.
-/// shapes    q (m, d)   y (m, d)   probs (m, n) or null
+/// attention_f32 with the keys and values that pack_keys_f32 left in `packed`: where the same keys
+/// are asked again and again.
+/// shapes    q (m, d)   y (m, d)   probs (m, n) or null; n is what pack_keys_f32 gave, without the
+///           masked keys, which probs has no columns for
+/// layout    rows contiguous, ld* in elements. packed: K as panels [ceil(n/16)][d][16] from 0 on,
+///           V as panels [ceil(d/16)][n][16] from panels_size_f32(n, d) on: so where V lies depends
+///           on the mask
+/// requires  m ≥ 0, n, d > 0 as packed; scale > 0; y may be q; otherwise outputs and scratch overlap
+///           nothing
+/// numerics  the bits of attention_f32
 /// memory    attend_scratch_f32(n) floats of scratch, up to 6 kB of stack
+/// oracle    tests/reference/attention.hpp
 template <class Isa>
 void attend_f32(int m, int n, int d, const float* q, int ldq, const float* packed, float scale,
                 float* y, int ldy, float* probs, int ld_probs, float* scratch) noexcept {
