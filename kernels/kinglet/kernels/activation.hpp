@@ -13,7 +13,8 @@ enum class Activation : std::uint8_t { none, relu, gelu_erf, gelu_tanh, tanh, si
 /// shapes    x, y (n)
 /// layout    contiguous; y may be x
 /// requires  n ≥ 0
-/// numerics  GELU within 4e-7·|x| + 1 ulp; NaN stays NaN; same bits on every ISA with FMA
+/// numerics  none and max(x, 0) exact; GELU within 4e-7·|x| + 1 ulp; tanh within 6 ulp; sigmoid
+///           within 2.5 ulp + 3e-39; NaN stays NaN; same bits on every ISA with FMA
 /// memory    none
 /// oracle    tests/reference/activation.hpp
 template <class Isa>

@@ -159,7 +159,7 @@ KINGLET_INLINE void lstm_step(int first, int last, const Row& x, const Row& h, c
 /// shapes    gates (rows, lstm_gates(units))   c, h (rows, units)
 /// layout    gates in the order above; rows contiguous, ld* in elements
 /// requires  rows, units ≥ 0; h overlaps nothing else
-/// numerics  each of σ and tanh within 3e-7; same bits on every ISA with FMA
+/// numerics  σ within 1e-7, σ·tanh within 5e-7; same bits on every ISA with FMA
 /// memory    none
 /// oracle    tests/reference/lstm.hpp
 template <class Isa>
