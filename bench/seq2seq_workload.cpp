@@ -23,7 +23,7 @@ class Seq2SeqWorkload : public Workload {
     const bool whole = task_ == "whole";
     if (options.every_row) throw std::runtime_error("--all-rows: this model reads every row");
     const int batch = options.batch;
-    steps_ = task_ == "language" ? 0 : options.steps;
+    if (task_ != "language") steps_ = options.steps > 0 ? options.steps : 50;
     masks_ = whole && c.masks;
     Random random;
     in_.batch = batch;

@@ -270,6 +270,10 @@ class ResnetWorkload : public Workload {
 
 }  // namespace
 
+bool goes_in_steps(const ModelSession& session) {
+  return dynamic_cast<const Seq2SeqSession*>(&session) != nullptr;
+}
+
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options) {
   if (auto* hitut = dynamic_cast<HitutSession*>(&session))
     return std::make_unique<HitutWorkload>(*hitut, options);

@@ -16,7 +16,7 @@ struct WorkloadOptions {
   int batch = 1;
   int size =
       0;  ///< live positions of every sequence, 0: all, of Seq2Seq 64; pixels of a side, 0: 224
-  int steps = 50;  ///< of Seq2Seq
+  int steps = 0;  ///< of Seq2Seq, 0: 50
   bool every_row = false;
 };
 
@@ -44,6 +44,9 @@ class Workload {
   /// Over the bits of what the last run gave: the same on every machine that computes the same.
   virtual std::uint64_t hash() const = 0;
 };
+
+/// Whether a run of the model is as many steps as one says.
+bool goes_in_steps(const ModelSession& session);
 
 /// For a session that outlives it. Throws when the model has no such task, or is shorter than that.
 std::unique_ptr<Workload> make_workload(ModelSession& session, const WorkloadOptions& options);

@@ -29,10 +29,12 @@ class Bench {
     if (!options.accuracy_set.empty()) set_ = read_checkpoint(options.accuracy_set);
     results_.machine = describe_machine("", options.label);
     std::vector<bool> images;
+    bool steps = false;
     for (const std::string& file : options.files) {
       const auto session = open_model(file, options.grid.isas[0]);
       results_.models.push_back(describe_model(*session));
       images.push_back(session->reads_images());
+      steps |= goes_in_steps(*session);
       check_sizes(*session, images.back());
     }
     const auto nobody = [&](bool kind) {
@@ -42,6 +44,8 @@ class Bench {
       throw std::runtime_error("--seq: no model here reads sequences");
     if (!options.grid.images.empty() && nobody(true))
       throw std::runtime_error("--image: no model here reads images");
+    if (options.work.steps > 0 && !steps)
+      throw std::runtime_error("--steps: no model here goes in steps");
     for (const std::string& isa : options.grid.isas) kernels_named(isa);
     places_ = places_of(options.grid, images);
   }
@@ -175,8 +179,8 @@ class Bench {
                                     "--fresh=" + seconds,
                                     "--isa=" + p.isa,
                                     "--threads=" + std::to_string(p.threads),
-                                    "--batch=" + std::to_string(place.batch),
-                                    "--steps=" + std::to_string(options_.work.steps)};
+                                    "--batch=" + std::to_string(place.batch)};
+    if (p.steps > 0) all.push_back("--steps=" + std::to_string(p.steps));
     if (place.size > 0)
       all.push_back((p.image > 0 ? "--image=" : "--seq=") + std::to_string(place.size));
     if (!options_.work.task.empty()) all.push_back("--task=" + options_.work.task);

@@ -2,22 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "svg.hpp"
-#include "text.hpp"
 
 namespace kinglet::tools::report {
 namespace {
-
-/// Names that occur twice get `more` of theirs behind them, where that differs.
-void tell_apart(std::vector<std::string>& names, const std::vector<std::string>& more) {
-  std::map<std::string, std::set<std::string>> differences;
-  for (std::size_t i = 0; i < names.size(); ++i) differences[names[i]].insert(more[i]);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (differences[names[i]].size() > 1 && !more[i].empty()) names[i] += ", " + more[i];
-  }
-}
 
 std::vector<std::string> machine_labels(const std::vector<Results>& runs) {
   std::vector<std::string> names, days, times;
@@ -33,32 +22,12 @@ std::vector<std::string> machine_labels(const std::vector<Results>& runs) {
   return distinct_labels(names, 170);
 }
 
-std::vector<std::string> model_labels(const std::vector<Model>& models) {
-  std::vector<std::string> names, precisions, files;
-  for (const Model& model : models) {
-    names.push_back(model.name.empty() ? file_name(model.file) : model.name);
-    // "int8, 3 of 40 matrices fp32": the table has the rest.
-    precisions.push_back(model.precision.substr(0, model.precision.find(',')));
-    files.push_back(file_name(model.file));
-  }
-  tell_apart(names, precisions);
-  tell_apart(names, files);
-  return distinct_labels(names, 200);
-}
-
 }  // namespace
 
 std::vector<std::string> distinct_labels(const std::vector<std::string>& names, double width) {
   std::vector<std::string> labels;
-  std::set<std::string> taken;
-  for (const std::string& name : names) {
-    std::string label = fitted(name, Svg::kFont, width);
-    for (int n = 2; taken.count(label) > 0; ++n) {
-      label = fitted(name, Svg::kFont, width) + " (" + std::to_string(n) + ")";
-    }
-    taken.insert(label);
-    labels.push_back(label);
-  }
+  for (const std::string& name : names) labels.push_back(fitted(name, Svg::kFont, width));
+  number_equal(labels);
   return labels;
 }
 
@@ -75,7 +44,7 @@ const Point* Line::at(const Setting& setting) const {
 Collection::Collection(const std::vector<Results>& runs)
     : runs_(runs), machines_(machine_labels(runs)) {
   for (std::size_t r = 0; r < runs.size(); ++r) {
-    models_.push_back(model_labels(runs[r].models));
+    models_.push_back(distinct_labels(distinct_names(runs[r].models), 200));
     std::map<std::pair<int, std::string>, std::size_t> at;
     for (const Point& point : runs[r].points) {
       const auto [found, is_new] = at.emplace(std::pair(point.model, point.isa), lines_.size());

@@ -122,6 +122,15 @@ struct Results {
 /// Those measured with the point's instruction set and threads; null when there are none.
 const Limits* limits_of(const Results& results, const Point& point);
 
+/// A name for each model that no other has: its own, and where two are equal what tells them apart.
+std::vector<std::string> distinct_names(const std::vector<Model>& models);
+
+/// Names that occur twice get `more` of theirs behind them, where that differs.
+void tell_apart(std::vector<std::string>& names, const std::vector<std::string>& more);
+
+/// The second of equal names becomes "name (2)".
+void number_equal(std::vector<std::string>& names);
+
 /// Stable keys; they are described in bench/README.md.
 std::string to_json(const Results& results);
 /// Of what to_json wrote. Throws FileError; `path` is for messages.

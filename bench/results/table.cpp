@@ -108,14 +108,23 @@ std::string limits_text(const Point& p, const Limits& limits) {
                                floor * 1e3, p.latency.p50 / floor, 100 * floor / p.latency.p50));
 }
 
-std::string one_point(const Results& results, const Point& p) {
-  const Model& model = model_of(results, p);
-  std::string text = model.file + "  (" + p.isa + ", " + plural(p.threads, "thread") + ")\n";
-  text += "  " + p.task + text_of(", batch %d", p.batch);
+/// "(avx2, 2 threads)"
+std::string processor_text(const Point& p) {
+  return "(" + p.isa + ", " + plural(p.threads, "thread") + ")";
+}
+
+/// "low_mani, batch 2, 40 live positions"
+std::string work_text(const Point& p) {
+  std::string text = p.task + text_of(", batch %d", p.batch);
   if (p.length > 0) text += text_of(", %d live positions", p.length);
   if (p.steps > 0) text += ", " + plural(p.steps, "step");
   if (p.image > 0) text += text_of(", images of %d × %d", p.image, p.image);
-  text += std::string(p.every_row ? ", every row computed" : "") + "\n\n";
+  return text + (p.every_row ? ", every row computed" : "");
+}
+
+std::string one_point(const Results& results, const Point& p) {
+  const Model& model = model_of(results, p);
+  std::string text = model.file + "  " + processor_text(p) + "\n  " + work_text(p) + "\n\n";
   text += line("model", model_text(model));
   text += line("latency", latency_text(p.latency));
   text += line("work", text_of("%.4f GFLOP, %.1f GFLOP/s; %.2f MB moved, %.1f FLOP a byte",
@@ -289,13 +298,16 @@ std::string ops(const Results& results, const Point& p) {
                      limits ? positive_text(100 * roofline_share(op, *limits)) : ""});
   }
   lines.push_back({"all", "", "", text_of("%.4f", sum * 1e3), "100.0"});
-  return "\n" + model_of(results, p).name + ", " + p.task +
-         text_of(", batch %d, length %d: ops\n\n", p.batch, p.length) + text_table(lines);
+  return "\n" + model_of(results, p).name + ", " + work_text(p) + "  " + processor_text(p) +
+         ": ops\n\n" + text_table(lines);
 }
 
 }  // namespace
 
-std::string to_table(const Results& results) {
+std::string to_table(const Results& named) {
+  Results results = named;
+  const std::vector<std::string> names = distinct_names(results.models);
+  for (std::size_t m = 0; m < names.size(); ++m) results.models[m].name = names[m];
   std::string text;
   if (results.points.size() == 1) text = one_point(results, results.points[0]);
   if (results.points.size() > 1) text = grid(results);

@@ -168,3 +168,19 @@ TEST_CASE("tables tell what is not available, and a difference from the plan lou
   CHECK(text.find("low_mani type") != std::string::npos);
   CHECK(to_table({}) == "");
 }
+
+TEST_CASE("tables tell models of one name apart, and where the ops were timed") {
+  Results r = full_results();
+  r.models[0].name = r.models[1].name;
+  r.points.push_back(r.points[0]);
+  r.points[1].model = 0;
+  std::string text = to_table(r);
+  CHECK(text.find("\n  b, fp32 ") != std::string::npos);
+  CHECK(text.find("\n  b, int8 ") != std::string::npos);
+  CHECK(text.find("b, fp32, embedding, batch 4, 32 live positions, 50 steps, images of 96 × 96, "
+                  "every row computed  (neon64, 2 threads): ops") != std::string::npos);
+  r.models[0] = r.models[1];
+  text = to_table(r);
+  CHECK(text.find("\n  b ") != std::string::npos);
+  CHECK(text.find("\n  b (2) ") != std::string::npos);
+}

@@ -60,6 +60,7 @@ grep -qE '^  model +file MB +ms a row, fastest +high type ' out || fail "no accu
 
 refused 1 'the model has 160 positions' "$model" --seq 40,161
 refused 1 '--image: no model here reads images' "$model" --image 96
+refused 1 '--steps: no model here' "$model" --steps 3
 refused 1 'no.gguf: open: No such file' "$model" no.gguf
 refused 1 'HiTUT has high, low_mani, low_navi' "$model" --task core
 # What can be known before is told before: not even the first place is measured.

@@ -29,7 +29,9 @@ for sizes in "hitut --size minilm --layers 1 --vocab 200" "bert --size minilm --
   for line in "${lines[@]}"; do
     grep -qF "$line" out || { echo "$arch: not $line"; cat out; exit 1; }
   done
-  "${bench[@]}" model "$arch.gguf" --seq 5 --steps 3 --batch 2 --seconds 0 --no-limits >out
+  steps=
+  [ "$arch" != alfred-seq2seq ] || steps="--steps 3"
+  "${bench[@]}" model "$arch.gguf" --seq 5 $steps --batch 2 --seconds 0 --no-limits >out
   grep -qE 'batch 2, 5 live positions(, 3 steps)?$' out || { cat out; exit 1; }
   grep -qE 'logits +[0-9a-f]{16}$' out || { cat out; exit 1; }
 done
