@@ -45,6 +45,13 @@ kinglet_add_script_test(
   "${CMAKE_CURRENT_BINARY_DIR}/install" "${CMAKE_CXX_COMPILER}" -G "${CMAKE_GENERATOR}"
   "-DXSIMD_INCLUDE_DIR=${XSIMD_INCLUDE_DIR}")
 
+if(TARGET kinglet-bench AND CMAKE_BUILD_TYPE STREQUAL "Release")  # others hold paths for debuggers
+  kinglet_add_script_test(
+    install.bench install/bench.sh "${CMAKE_COMMAND}" "${PROJECT_BINARY_DIR}"
+    "${PROJECT_SOURCE_DIR}" "${KINGLET_HAVE_GOOGLE_BENCHMARK}"
+    "${CMAKE_CURRENT_BINARY_DIR}/install_bench")
+endif()
+
 set(size embedded/size.sh "${PROJECT_SOURCE_DIR}" "${XSIMD_INCLUDE_DIR}" 300000)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   kinglet_add_script_test(embedded.size.avx2 ${size} g++ -mavx2 -mfma)

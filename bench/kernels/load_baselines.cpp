@@ -1,15 +1,26 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 
 #include "baselines/baselines.hpp"
 
 namespace kinglet::tools {
+namespace {
+
+/// Beside the program in a build tree, in a folder of its own where it is installed.
+std::string module_path() {
+  const std::filesystem::path name = KINGLET_BASELINES;
+  const auto here = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  return std::filesystem::exists(here / name) ? here / name
+                                              : here / KINGLET_BASELINES_FOLDER / name;
+}
+
+}  // namespace
 
 const BaselineModule& load_baselines() {
-  const std::string path = KINGLET_BASELINES;
-  if (path.empty()) {
+  if (std::string(KINGLET_BASELINES).empty()) {
     throw std::runtime_error(
         "--baselines: built without OpenBLAS and oneDNN (Debian: libopenblas-dev, libdnnl-dev) and "
         "without RTNeural (RTNEURAL_DIR)");
@@ -18,6 +29,7 @@ const BaselineModule& load_baselines() {
   // whoever runs next.
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   setenv("OMP_NUM_THREADS", "1", 1);
+  const std::string path = module_path();
   void* module = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (module == nullptr) throw std::runtime_error(std::string("--baselines: ") + dlerror());
   const void* found = dlsym(module, "kinglet_baselines");

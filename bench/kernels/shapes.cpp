@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -59,6 +58,19 @@ void read_line(const std::string& line, std::vector<Shape>& shapes) {
   combine(op, lists, shapes);
 }
 
+void read_lines(std::istream&& in, const std::string& name, std::vector<Shape>& shapes) {
+  if (!in) throw std::runtime_error(name + ": cannot be read");
+  int number = 0;
+  for (std::string line; std::getline(in, line);) {
+    ++number;
+    try {
+      read_line(line, shapes);
+    } catch (const std::exception& error) {
+      throw std::runtime_error(name + ": line " + std::to_string(number) + ": " + error.what());
+    }
+  }
+}
+
 }  // namespace
 
 const std::vector<const char*>& size_names(const std::string& op) {
@@ -74,39 +86,19 @@ const std::vector<const char*>& size_names(const std::string& op) {
   return found == ops.end() ? none : found->second;
 }
 
-std::vector<Shape> read_shapes(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(path + ": cannot be read");
-  std::vector<Shape> shapes;
-  int number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    try {
-      read_line(line, shapes);
-    } catch (const std::exception& error) {
-      throw std::runtime_error(path + ": line " + std::to_string(number) + ": " + error.what());
-    }
-  }
-  return shapes;
-}
-
 std::vector<Shape> read_shapes(const std::vector<std::string>& names) {
-  const std::filesystem::path ours = KINGLET_BENCH_SHAPES;
-  std::vector<std::string> paths;
-  for (const std::string& name : names) {
-    const auto known = ours / (name + ".txt");
-    paths.push_back(std::filesystem::exists(known) ? known.string() : name);
-  }
-  if (names.empty()) {
-    for (const auto& entry : std::filesystem::directory_iterator(ours)) {
-      if (entry.path().extension() == ".txt") paths.push_back(entry.path().string());
-    }
-    std::sort(paths.begin(), paths.end());
-  }
   std::vector<Shape> shapes;
-  for (const std::string& path : paths) {
-    const std::vector<Shape> more = read_shapes(path);
-    shapes.insert(shapes.end(), more.begin(), more.end());
+  for (const OurShapes& ours : our_shapes()) {
+    if (names.empty()) read_lines(std::istringstream(ours.text), ours.name, shapes);
+  }
+  for (const std::string& name : names) {
+    const auto ours = std::find_if(our_shapes().begin(), our_shapes().end(),
+                                   [&](const OurShapes& o) { return o.name == name; });
+    if (ours != our_shapes().end()) {
+      read_lines(std::istringstream(ours->text), name, shapes);
+    } else {
+      read_lines(std::ifstream(name), name, shapes);
+    }
   }
   return shapes;
 }

@@ -21,10 +21,15 @@ struct Shape {
 /// The names of an op's sizes; empty when there is no such op.
 const std::vector<const char*>& size_names(const std::string& op);
 
-/// Throws "<file>: line <number>: <what>".
-std::vector<Shape> read_shapes(const std::string& path);
+/// A file of bench/shapes, which is part of the program.
+struct OurShapes {
+  std::string name;  ///< "peers"
+  std::string text;
+};
+const std::vector<OurShapes>& our_shapes();
 
-/// "peers" is the file of that name among ours; anything else is a path. No name at all: all of ours.
+/// The shapes of ours that have that name, else those of the file at that path; no name at all: all of
+/// ours. Throws "<file>: line <number>: <what>".
 std::vector<Shape> read_shapes(const std::vector<std::string>& names);
 
 }  // namespace kinglet::tools
