@@ -230,6 +230,11 @@ if(TARGET kinglet-bench)
               "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/pabee_bert_regression"
               "${scratch}/bench_plans")
     kinglet_add_test(
+      programs.documented
+      COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/documented.sh" "${PROJECT_BINARY_DIR}"
+              "${PROJECT_SOURCE_DIR}/docs/making-a-model-small.md" "${small}"
+              "${scratch}/documented")
+    kinglet_add_test(
       programs.published_sizes
       COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/published_sizes.sh"
               $<TARGET_FILE:kinglet-bench> $<TARGET_FILE:kinglet-weights>
