@@ -34,6 +34,7 @@ class LimitsProbe {
 
   /// Some milliseconds of each limit.
   void slice();
+  bool has_limits() const noexcept { return !f32_.empty(); }
   const std::string& isa() const noexcept { return isa_; }
   int threads() const noexcept { return threads_; }
   /// Medians of the slices, of which there was at least one.

@@ -65,8 +65,8 @@ class Bench {
       if (interrupted()) break;
       progress.begin(text_of(place));
       measure(place, progress);
+      tell_limits();
     }
-    for (const auto& probe : probes_) results_.limits.push_back(probe->limits());
     results_.interrupted = interrupted();
   }
 
@@ -104,6 +104,14 @@ class Bench {
     probes_.push_back(
         std::make_unique<LimitsProbe>(session.isa(), session.threads(), *far_memory_));
     return probes_.back().get();
+  }
+
+  /// As far as they are known; an interrupt can come before the first slice.
+  void tell_limits() {
+    results_.limits.clear();
+    for (const auto& probe : probes_) {
+      if (probe->has_limits()) results_.limits.push_back(probe->limits());
+    }
   }
 
   void measure(const Place& place, Progress& progress) {

@@ -78,14 +78,26 @@ refused 2 'files' --json
 
 # Ctrl-C in the middle: what there is until then, and exit status 1.
 set -m # else a process in the background ignores it
-status=0
-"$bench" model "$model" --seq 40 --seconds 600 --json >out 2>err &
-for _ in $(seq 100); do
-  grep -q '^1/1' err && break
-  sleep 0.1
-done
-sleep 1
-kill -INT $!
-wait $! || status=$?
-[ "$status" -eq 1 ] || fail "interrupted: status $status"
+# interrupted <place at which it comes> <seconds after its begin> <argument>...
+interrupted() {
+  local status=0
+  "$bench" model "$model" "${@:3}" >out 2>err &
+  for _ in $(seq 300); do
+    grep -q ", $1\$" err && break
+    sleep 0.1
+  done
+  sleep "$2"
+  kill -INT $!
+  wait $! || status=$?
+  [ "$status" -eq 1 ] || fail "interrupted: status $status"
+}
+interrupted 'size 40' 5 --seq 40 --seconds 600 --json
 grep -q '"interrupted": true' out && [ "$(value runs)" -ge 1 ] || fail "nothing is left"
+interrupted 'size 40' 0 --seq 40 --seconds 600 --json # perhaps before the first run
+grep -q '"interrupted": true' out || fail "nothing is said"
+# In a grid the places before it are whole, and the page tells of them.
+interrupted 'size 40' 0.5 --seq 20,40 --seconds 3 --html page.html
+grep -q 'interrupted: points are missing' out || fail "says nothing of the interrupt"
+grep -qE '^ +20 ' out || fail "the first place is lost"
+grep -q '</html>' page.html || fail "no page"
+[ -z "$(ls page.html.* 2>/dev/null)" ] || fail "a temporary file is left"
