@@ -7,7 +7,7 @@
 #include "evaluation.hpp"
 #include "file_error.hpp"
 #include "hitut_samples.hpp"
-#include "session.hpp"
+#include "hitut_session.hpp"
 
 namespace kinglet::tools {
 namespace {

@@ -7,11 +7,11 @@
 #include "bert_session.hpp"
 #include "file_error.hpp"
 #include "hitut_samples.hpp"
+#include "hitut_session.hpp"
 #include "made_up.hpp"
 #include "pabee_session.hpp"
 #include "resnet_session.hpp"
 #include "seq2seq_workload.hpp"
-#include "session.hpp"
 #include "speaker_session.hpp"
 
 namespace kinglet::tools {

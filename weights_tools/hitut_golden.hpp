@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "session.hpp"
+#include "hitut_session.hpp"
 
 namespace kinglet::tools {
 

@@ -6,10 +6,10 @@
 
 #include "bert_session.hpp"
 #include "file_error.hpp"
+#include "hitut_session.hpp"
 #include "pabee_session.hpp"
 #include "resnet_session.hpp"
 #include "seq2seq_session.hpp"
-#include "session.hpp"
 #include "speaker_session.hpp"
 
 namespace kinglet::tools {

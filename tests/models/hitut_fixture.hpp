@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "session.hpp"
+#include "hitut_session.hpp"
 
 namespace kinglet::test {
 

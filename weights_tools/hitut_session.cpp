@@ -1,4 +1,4 @@
-#include "session.hpp"
+#include "hitut_session.hpp"
 
 #include "file_error.hpp"
 #include "hitut_golden.hpp"
