@@ -10,17 +10,15 @@
 //                   encoder is head_num what was built.
 //   tables          ids; modal_indicator must agree with the parts of the sequence
 
-#include <algorithm>
 #include <optional>
 
 #include "convert_hitut.hpp"
+#include "convert_hitut_tables.hpp"
 
 namespace kinglet::tools {
 namespace {
 
 using Encoder = HitutModel::Encoder;
-
-constexpr std::size_t kMostIds = 65536;
 
 class Description {
  public:
@@ -35,7 +33,7 @@ class Description {
     read_heads();
     read_numerics();
     read_behaviour();
-    read_tables();
+    if (const auto parts = read_hitut_tables(request_, config_, m_)) parts_.push_back(*parts);
     read_sequence();
     read_names();
     return m_;
@@ -253,101 +251,6 @@ class Description {
     m_.image_size = image.value_or(300);
   }
 
-  void read_tables() {
-    if (!request_.tables.empty()) {
-      read_table_file();
-    } else {
-      read_config_tables();
-    }
-    check_ids("action_to_words", m_.action_words, m_.vocab, kMostIds * m_.words_per_action);
-    const int actions = m_.actions();
-    check_ids("high_actions", m_.high_actions, actions, kMostIds);
-    check_ids("low_actions", m_.low_actions, actions, kMostIds);
-    check_ids("objects", m_.objects, actions, kMostIds);
-  }
-
-  const std::string& table_path() const {
-    return request_.tables.empty() ? config_.path() : request_.tables;
-  }
-
-  void check_ids(const char* list, const Ids& ids, int limit, std::size_t most) const {
-    if (ids.empty() || ids.size() > most) {
-      throw FileError(table_path(), list, "has " + std::to_string(ids.size()) + " entries");
-    }
-    for (const std::int32_t id : ids) {
-      if (id >= limit) {
-        throw FileError(
-            table_path(), list,
-            "holds the id " + std::to_string(id) + ", but there are only " + std::to_string(limit));
-      }
-    }
-  }
-
-  void read_table_file() {
-    const Checkpoint tables = read_checkpoint(request_.tables);
-    const auto get = [&](const char* name, std::size_t rank) -> const Tensor& {
-      const Tensor* tensor = tables.find(name);
-      if (tensor == nullptr)
-        throw FileError(tables.path, "tensor " + in_quotes(name), "is missing");
-      if (tensor->shape.size() != rank) {
-        throw FileError(tables.path, "tensor " + in_quotes(name),
-                        "has the shape " + to_text(tensor->shape));
-      }
-      return *tensor;
-    };
-    const Tensor& words = get("action_to_words", 2);
-    m_.action_words = ids_of(tables, words);
-    m_.words_per_action = static_cast<std::size_t>(words.shape[1]);
-    m_.high_actions = ids_of(tables, get("high_actions", 1));
-    m_.low_actions = ids_of(tables, get("low_actions", 1));
-    m_.objects = ids_of(tables, get("objs", 1));
-    if (tables.find("modal_indicator") != nullptr) {
-      read_modalities(ids_of(tables, get("modal_indicator", 1)));
-    }
-  }
-
-  void read_config_tables() {
-    const auto words = config_.id_rows("action_to_words", m_.words_per_action);
-    const auto high = config_.ids("high_action_ids");
-    const auto low = config_.ids("low_action_ids");
-    const auto objects = config_.ids("argument_ids");
-    if (!words || !high || !low || !objects) {
-      std::string missing;
-      for (const char* key :
-           {"action_to_words", "high_action_ids", "low_action_ids", "argument_ids"}) {
-        if (!config_.has(key)) missing += (missing.empty() ? "" : ", ") + std::string(key);
-      }
-      throw FileError(config_.given() ? config_.path() : request_.input, "id tables",
-                      "no --tables given, and no config with " + missing);
-    }
-    m_.action_words = *words;
-    m_.high_actions = *high;
-    m_.low_actions = *low;
-    m_.objects = *objects;
-  }
-
-  struct Parts {
-    std::string where;
-    int vision, language, history;
-  };
-
-  /// 4 for the [CLS], then 1 for vision, 2 for words, 3 for history.
-  void read_modalities(const Ids& ids) {
-    const auto count = [&](int id) {
-      return static_cast<int>(std::count(ids.begin(), ids.end(), id));
-    };
-    const Parts parts{request_.tables + ": modal_indicator", count(1), count(2), count(3)};
-    Ids expected = {4};
-    expected.insert(expected.end(), static_cast<std::size_t>(parts.vision), 1);
-    expected.insert(expected.end(), static_cast<std::size_t>(parts.language), 2);
-    expected.insert(expected.end(), static_cast<std::size_t>(parts.history), 3);
-    if (ids != expected) {
-      throw FileError(request_.tables, "modal_indicator",
-                      "is not [CLS], vision, words, history (4, 1 …, 2 …, 3 …)");
-    }
-    parts_.push_back(parts);
-  }
-
   void read_sequence() {
     const auto vision = config_.size("dims.vis_len");
     const auto language = config_.size("dims.lang_len");
@@ -359,8 +262,8 @@ class Description {
     const auto words = config_.size(argument("lang_max_length"));
     const auto steps = config_.size(argument("history_max_length"));
     if (objects && words && steps) {
-      const Parts said{config_.path() + ": " + argument("topk_objs"), *objects + 1, *words,
-                       2 * *steps};
+      const HitutParts said{config_.path() + ": " + argument("topk_objs"), *objects + 1, *words,
+                            2 * *steps};
       if (parts_.empty()) {
         parts_.push_back(said);
       } else if (said.vision != parts_[0].vision || said.language != parts_[0].language ||
@@ -373,8 +276,8 @@ class Description {
               "give --tables with modal_indicator, or a config with dims or with topk_objs, "
               "lang_max_length and history_max_length");
     }
-    const Parts& first = parts_.front();
-    for (const Parts& parts : parts_) {
+    const HitutParts& first = parts_.front();
+    for (const HitutParts& parts : parts_) {
       if (parts.vision < 1 || parts.language < 1 || parts.history < 2 || parts.history % 2 != 0 ||
           parts.vision > m_.position_rows || parts.language > m_.position_rows ||
           parts.history > m_.position_rows) {
@@ -422,7 +325,7 @@ class Description {
   std::vector<std::string>& notes_;
   ConfigFile config_;
   HitutModel m_;
-  std::vector<Parts> parts_;
+  std::vector<HitutParts> parts_;
 };
 
 }  // namespace

@@ -137,7 +137,7 @@ Seq2SeqModel describe(const ConvertRequest& request, CheckpointWeights& weights,
   m.frame = dim(cell[1]) - m.width() - m.embedding;
   if (m.frame < 1)
     throw FileError(request.input, "tensor 'dec.cell.weight_ih'",
-                    "has the shape " + to_text(cell) + ", too narrow for words of " +
+                    "has the shape " + shape_text(cell) + ", too narrow for words of " +
                         std::to_string(m.width()) + " and actions of " +
                         std::to_string(m.embedding));
   m.monitors = weights.has_prefix("dec.subgoal.") || weights.has_prefix("dec.progress.");

@@ -48,15 +48,6 @@ void widen(const std::vector<unsigned char>& from, float* to, F f) {
 
 }  // namespace
 
-std::string to_text(const Shape& shape) {
-  std::string text = "[";
-  for (const std::int64_t dim : shape) {
-    if (text.size() > 1) text += ", ";
-    text += std::to_string(dim);
-  }
-  return text + "]";
-}
-
 void WeightSource::refuse(const std::string& name, const std::string& what) const {
   throw std::runtime_error("tensor " + in_quotes(name) + ": " + what);
 }
@@ -79,12 +70,12 @@ bool CheckpointWeights::has_prefix(std::string_view prefix) const {
 Shape CheckpointWeights::shape(const std::string& name, std::size_t rank) const {
   const Tensor& tensor = get(name);
   if (tensor.shape.size() != rank) {
-    refuse(name, "has the shape " + to_text(tensor.shape) + ", " + std::to_string(rank) +
+    refuse(name, "has the shape " + shape_text(tensor.shape) + ", " + std::to_string(rank) +
                      " dimensions are needed");
   }
   for (const std::int64_t dim : tensor.shape) {
     if (dim < 1 || dim > (1 << 28)) {
-      refuse(name, "has the shape " + to_text(tensor.shape) + ", which no such model has");
+      refuse(name, "has the shape " + shape_text(tensor.shape) + ", which no such model has");
     }
   }
   return tensor.shape;
@@ -93,7 +84,7 @@ Shape CheckpointWeights::shape(const std::string& name, std::size_t rank) const 
 void CheckpointWeights::require(const std::string& name, const Shape& shape) {
   const Tensor& tensor = get(name);
   if (tensor.shape != shape) {
-    refuse(name, "has the shape " + to_text(tensor.shape) + ", needed is " + to_text(shape));
+    refuse(name, "has the shape " + shape_text(tensor.shape) + ", needed is " + shape_text(shape));
   }
   if (!is_floating(tensor.dtype)) {
     refuse(name, "holds " + tensor.dtype_name + ", floating-point numbers are needed");
@@ -172,7 +163,7 @@ void CheckpointWeights::skip(std::string_view name) {
 void CheckpointWeights::check_all_used() const {
   for (const Tensor& tensor : checkpoint_.tensors) {
     if (used_.count(&tensor) == 0 && twins_.count(&tensor) == 0) {
-      refuse(tensor.name, "has no place in this model (shape " + to_text(tensor.shape) + ")");
+      refuse(tensor.name, "has no place in this model (shape " + shape_text(tensor.shape) + ")");
     }
   }
 }

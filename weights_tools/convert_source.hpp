@@ -14,7 +14,6 @@ namespace kinglet::tools {
 
 using Shape = std::vector<std::int64_t>;
 
-std::string to_text(const Shape& shape);  // [44, 7]
 
 class WeightSource {
  public:

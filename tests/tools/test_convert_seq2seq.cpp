@@ -11,8 +11,6 @@
 #include "conversion.hpp"
 #include "convert_source.hpp"
 #include "model_edit.hpp"
-#include "pickle_bytes.hpp"
-#include "rewrite.hpp"
 #include "safetensors_writer.hpp"
 #include "samples.hpp"
 #include "tool_files.hpp"
@@ -367,65 +365,4 @@ TEST_CASE("a config that contradicts a Seq2Seq checkpoint is refused") {
   CHECK(says(large.error(), "args.pframe: is no size of a mask"));
   large.architecture = "speaker-encoder";
   CHECK(says(large.error(), "'lstm.weight_ih_l0': is missing"));
-}
-
-TEST_CASE("arguments and vocabularies of a training script are read from inert objects") {
-  using tests::dict, tests::integer, tests::marked, tests::text;
-  const std::string words = "]" + marked(text("a") + text("b") + text("c"), 'e');
-  const auto object = [](const std::string& type, const std::string& attributes) {
-    return "c" + type + "\n)\x81" + dict(attributes) + "b";
-  };
-  const std::string mixed = "]" + marked(text("a") + integer(1), 'e');
-  const std::string root =
-      dict(text("model") + dict(text("w") + tests::tensor("0", 2)) + text("args") +
-           object("argparse\nNamespace", text("pframe") + integer(72)) + text("vocab") +
-           dict(text("word") + object("vocab.vocab\nVocab",
-                                      text("_index2word") + words + text("mixed") + mixed +
-                                          text("_word2index") + dict(text("a") + integer(0)))));
-  const std::string bytes = tests::torch_zip(root, {{"0", std::string(8, '\0')}});
-  const Checkpoint read = read_checkpoint_bytes(
-      Bytes(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()), "x.pth");
-  CHECK(read.metadata == TextPairs{{"args.pframe", "72"}});
-  CHECK(read.lists == TextLists{{"vocab.word._index2word", {"a", "b", "c"}}});
-}
-
-TEST_CASE("words and actions of a Seq2Seq are left out, the rest keeps its rows") {
-  for (const bool int8 : {false, true}) {
-    Conversion c;
-    c.run();
-    ModelEdit model(c.request.output);
-    const DenseMatrix words = model.table("token_embd.weight");
-    const DenseMatrix actions = model.matrix("action_embd.weight");
-    if (int8) {
-      model.put_table_s8("token_embd.weight", quantize_rows(words));
-      model.put_matrix_s8("action_embd.weight", quantize_rows(actions));
-    }
-    const DenseMatrix stored = model.matrix("action_embd.weight");
-    CHECK(prune_vocabulary(model, {7, 20}).rows == 6);  // the four in double brackets stay
-    CHECK(prune_actions(model, {"<<seg>>"}).rows == 14);
-    CHECK(prune_actions(model, {"LookUp_15"}).rows == 13);
-    const std::string path = c.scratch.file("pruned.gguf");
-    model.save(path);
-    const auto mapped = MappedFile::open(path);
-    const Result<ModelFile> file = ModelFile::open(mapped->bytes());
-    REQUIRE(file.ok());
-    const Result<seq2seq::Config> config = seq2seq::read_config(*file);
-    REQUIRE(config.ok());
-    CHECK(config->words == 82);
-    CHECK(config->actions == 13);
-    seq2seq::Weights w;
-    REQUIRE(seq2seq::bind(*file, *config, w).ok());
-    CHECK(w.words.row(7) == 3);
-    CHECK(w.words.row(8) == 0);
-    CHECK(seq2seq::id_of(*file, seq2seq::kActionsKey, "MoveAhead_25") == 3);
-    const ModelEdit pruned(path);
-    CHECK(pruned.numbers("alfred-seq2seq.kept_actions") ==
-          std::vector<std::uint32_t>{0, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14});
-    const DenseMatrix kept = pruned.matrix("action_embd.weight");
-    CHECK(kept.n == 13);
-    CHECK(std::equal(kept.row(3), kept.row(3) + 3, stored.row(4)));
-    CHECK(std::equal(kept.row(5), kept.row(5) + 3, stored.row(7)));
-    CHECK_THROWS_AS(prune_actions(model, {"<<seg>>"}), FileError);
-    CHECK_THROWS_AS(prune_actions(model, model.texts("alfred-seq2seq.action_names")), FileError);
-  }
 }

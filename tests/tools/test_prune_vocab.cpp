@@ -1,6 +1,10 @@
-// Pruning a vocabulary never takes the tokens that frame every input.
+// prune-vocab: the tokens that frame every input stay, of words and actions those that are kept.
+#include <kinglet/models/alfred_seq2seq_weights.hpp>
+
 #include "conversion.hpp"
+#include "file_error.hpp"
 #include "model_edit.hpp"
+#include "rewrite.hpp"
 
 namespace {
 
@@ -77,4 +81,47 @@ TEST_CASE("where nothing names what frames an input, a text is no corpus without
   // Recorded inputs hold their frame.
   REQUIRE(c.prune({"--corpus", kBert + "/cases/b3_s19_holes.safetensors"}).code == 0);
   CHECK(c.map()[3] != c.map()[0]);
+}
+
+TEST_CASE("words and actions of a Seq2Seq are left out, the rest keeps its rows") {
+  for (const bool int8 : {false, true}) {
+    BasicConversion c;
+    c.request.input = KINGLET_TEST_DATA "/alfred/seq2seq_im_mask/best_seen.legacy.pth";
+    c.run();
+    tools::ModelEdit model(c.request.output);
+    const tools::DenseMatrix words = model.table("token_embd.weight");
+    const tools::DenseMatrix actions = model.matrix("action_embd.weight");
+    if (int8) {
+      model.put_table_s8("token_embd.weight", tools::quantize_rows(words));
+      model.put_matrix_s8("action_embd.weight", tools::quantize_rows(actions));
+    }
+    const tools::DenseMatrix stored = model.matrix("action_embd.weight");
+    CHECK(tools::prune_vocabulary(model, {7, 20}).rows == 6);  // the four in double brackets stay
+    CHECK(tools::prune_actions(model, {"<<seg>>"}).rows == 14);
+    CHECK(tools::prune_actions(model, {"LookUp_15"}).rows == 13);
+    const std::string path = c.scratch.file("pruned.gguf");
+    model.save(path);
+    const auto mapped = tools::MappedFile::open(path);
+    const Result<ModelFile> file = ModelFile::open(mapped->bytes());
+    REQUIRE(file.ok());
+    const Result<seq2seq::Config> config = seq2seq::read_config(*file);
+    REQUIRE(config.ok());
+    CHECK(config->words == 82);
+    CHECK(config->actions == 13);
+    seq2seq::Weights w;
+    REQUIRE(seq2seq::bind(*file, *config, w).ok());
+    CHECK(w.words.row(7) == 3);
+    CHECK(w.words.row(8) == 0);
+    CHECK(seq2seq::id_of(*file, seq2seq::kActionsKey, "MoveAhead_25") == 3);
+    const tools::ModelEdit pruned(path);
+    CHECK(pruned.numbers("alfred-seq2seq.kept_actions") ==
+          std::vector<std::uint32_t>{0, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14});
+    const tools::DenseMatrix kept = pruned.matrix("action_embd.weight");
+    CHECK(kept.n == 13);
+    CHECK(std::equal(kept.row(3), kept.row(3) + 3, stored.row(4)));
+    CHECK(std::equal(kept.row(5), kept.row(5) + 3, stored.row(7)));
+    CHECK_THROWS_AS(tools::prune_actions(model, {"<<seg>>"}), tools::FileError);
+    CHECK_THROWS_AS(tools::prune_actions(model, model.texts("alfred-seq2seq.action_names")),
+                    tools::FileError);
+  }
 }

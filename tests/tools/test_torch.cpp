@@ -207,3 +207,20 @@ TEST_CASE("values that cannot be are errors with the place") {
         0);
   }
 }
+
+TEST_CASE("arguments and vocabularies of a training script are read from inert objects") {
+  const std::string words = "]" + marked(text("a") + text("b") + text("c"), 'e');
+  const auto object = [](const std::string& type, const std::string& attributes) {
+    return "c" + type + "\n)\x81" + dict(attributes) + "b";
+  };
+  const std::string mixed = "]" + marked(text("a") + integer(1), 'e');
+  const std::string root =
+      dict(text("model") + dict(text("w") + tensor("0", 2)) + text("args") +
+           object("argparse\nNamespace", text("pframe") + integer(72)) + text("vocab") +
+           dict(text("word") + object("vocab.vocab\nVocab",
+                                      text("_index2word") + words + text("mixed") + mixed +
+                                          text("_word2index") + dict(text("a") + integer(0)))));
+  const Checkpoint read = read_object(root);
+  CHECK(read.metadata == tools::TextPairs{{"args.pframe", "72"}});
+  CHECK(read.lists == tools::TextLists{{"vocab.word._index2word", {"a", "b", "c"}}});
+}
