@@ -10,6 +10,7 @@ namespace kinglet::tools {
 namespace {
 
 constexpr std::string_view kPanelKeys = "kinglet.panels.";
+constexpr std::uint64_t kMostTensors = 10'000;  // each is looked for among all
 
 bool starts_with(std::string_view text, std::string_view start) noexcept {
   return text.substr(0, start.size()) == start;
@@ -40,6 +41,7 @@ void ModelEdit::open(Bytes bytes) {
   const Result<std::string_view> architecture = file->string("general.architecture");
   if (!architecture) throw FileError(path_, architecture.status());
   architecture_ = *architecture;
+  if (file->tensor_count() > kMostTensors) fail("tensors", "are more than any model has");
   file->for_each_value([&](const GgufValue& value) {
     if (value.key == "general.architecture" || value.key == "general.alignment") return;
     values_.push_back({std::string(value.key), value.is_array, value.items});

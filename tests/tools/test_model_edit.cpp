@@ -318,6 +318,18 @@ TEST_CASE("tensors are renamed together with the list of panels; the source is n
   CHECK(read_text(sample) == before);
 }
 
+TEST_CASE("a file of more tensors than any model has is not taken apart") {
+  constexpr int kMany = 10'001;
+  const float value = 1;
+  tools::MemorySink out("many");
+  tools::GgufWriter file(out, "sample");
+  for (int i = 0; i < kMany; ++i) file.add_tensor("x" + std::to_string(i), tools::kGgufF32, {1});
+  file.begin_data();
+  for (int i = 0; i < kMany; ++i) file.write(&value, sizeof value);
+  file.finish();
+  CHECK_THROWS_AS(ModelEdit(out.bytes(), "many"), FileError);
+}
+
 TEST_CASE("scales of another number than the rows, and panels that do not fit, are refused") {
   const ScratchFolder scratch;
   const std::string sample = scratch.file("a.gguf"), broken = scratch.file("b.gguf");
