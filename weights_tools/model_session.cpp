@@ -1,5 +1,6 @@
 #include "model_session.hpp"
 
+#include <cstring>
 #include <dispatch/dispatch.hpp>
 #include <new>
 #include <stdexcept>
@@ -103,6 +104,8 @@ void ModelSession::reserve(std::size_t bytes) {
   const std::size_t size = (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
   scratch_.reset(std::aligned_alloc(Arena::kAlignment, size));
   if (!scratch_) throw std::bad_alloc();
+  std::memset(scratch_.get(), 0,
+              size);  // mapped now, not by the first run that a thread takes part in
   scratch_size_ = size;
 }
 
