@@ -13,6 +13,7 @@
 
 #include "evaluation.hpp"
 #include "file_error.hpp"
+#include "nan.hpp"
 #include "seq2seq_samples.hpp"
 #include "seq2seq_session.hpp"
 
@@ -211,8 +212,7 @@ class EpisodeEvaluation : public Evaluation {
 
   void differ(const char* name, float mine, double theirs) {
     double& largest = differences_[name];
-    const double difference = std::fabs(static_cast<double>(mine) - theirs);
-    if (!(difference <= largest)) largest = difference;  // NaN too
+    largest = max_or_nan(largest, std::fabs(static_cast<double>(mine) - theirs));
   }
 
   Seq2SeqSession& session_;

@@ -5,6 +5,7 @@
 
 #include "evaluation.hpp"
 #include "file_error.hpp"
+#include "nan.hpp"
 #include "samples.hpp"
 
 namespace kinglet::tools {
@@ -35,7 +36,7 @@ double dot(const double* a, const double* b, std::size_t n) {
 /// 0 where one of them is zero.
 double cosine(const double* a, const double* b, std::size_t n) {
   const double lengths = std::sqrt(dot(a, a, n) * dot(b, b, n));
-  return lengths > 0 ? dot(a, b, n) / lengths : 0;
+  return lengths == 0 ? 0 : dot(a, b, n) / lengths;
 }
 
 /// For each row the number of the row nearest to it.
@@ -62,8 +63,7 @@ void add_cosines(const std::string& name, const Rows& mine, const Rows& theirs,
   for (std::size_t i = 0; i < mine.count; ++i) {
     const double near = cosine(mine.row(i), theirs.row(i), mine.n);
     sum += near;
-    // NaN is worse than anything.
-    if (!(near >= worst)) worst = near;
+    worst = min_or_nan(worst, near);
   }
   out.push_back({name, "mean cosine", sum / static_cast<double>(mine.count)});
   out.push_back({name, "worst cosine", worst});
@@ -77,10 +77,16 @@ void add_cosines(const std::string& name, const Rows& mine, const Rows& theirs,
 void add_answers(const std::string& name, const Rows& mine, const Rows& theirs,
                  std::vector<Score>& out) {
   int same = 0;
+  // Its place in the row; none, which is the row's end, where there is a NaN.
   const auto largest = [](const Rows& rows, std::size_t i) {
-    return std::max_element(rows.row(i), rows.row(i) + rows.n) - rows.row(i);
+    const double *begin = rows.row(i), *end = begin + rows.n;
+    if (std::any_of(begin, end, [](double x) { return std::isnan(x); })) return end - begin;
+    return std::max_element(begin, end) - begin;
   };
-  for (std::size_t i = 0; i < mine.count; ++i) same += largest(mine, i) == largest(theirs, i);
+  for (std::size_t i = 0; i < mine.count; ++i) {
+    const std::ptrdiff_t answer = largest(mine, i);
+    same += answer < static_cast<std::ptrdiff_t>(mine.n) && answer == largest(theirs, i);
+  }
   out.push_back(share(name, "same answer", same, mine.count));
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "file_error.hpp"
+#include "nan.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -131,9 +132,10 @@ std::vector<Values> BertSession::run_golden(const Checkpoint& golden) {
   forward(in, packed.at(0));
   forward(in, full.at(0), &trace);
   // Everything that does not say something of masked positions.
-  if (packed.pooled != full.pooled || packed.classes != full.classes ||
-      packed.embedding != full.embedding || packed.next_sentence != full.next_sentence ||
-      packed.sentence_order != full.sentence_order) {
+  if (!same_or_nan(packed.pooled, full.pooled) || !same_or_nan(packed.classes, full.classes) ||
+      !same_or_nan(packed.embedding, full.embedding) ||
+      !same_or_nan(packed.next_sentence, full.next_sentence) ||
+      !same_or_nan(packed.sentence_order, full.sentence_order)) {
     throw FileError(golden.path, "heads", "differ between a packed and a full run");
   }
   std::vector<Values> out = full.values();

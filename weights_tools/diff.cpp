@@ -9,6 +9,7 @@
 #include "commands.hpp"
 #include "gguf_checkpoint.hpp"
 #include "half.hpp"
+#include "nan.hpp"
 #include "panel_list.hpp"
 
 namespace kinglet::tools {
@@ -81,7 +82,7 @@ Difference compare(const Tensor& a, const Tensor& b) {
       if (std::memcmp(x, y, size) == 0) continue;
       ++difference.unequal;
       const double distance = std::abs(number_at(a.dtype, x) - number_at(b.dtype, y));
-      if (!(distance <= difference.largest)) difference.largest = distance;
+      difference.largest = max_or_nan(difference.largest, distance);
     }
   }
   return difference;
@@ -141,7 +142,7 @@ std::string int8_text(const Checkpoint& a, const Tensor& x, const Checkpoint& b,
                               q = row_of(b, y, static_cast<std::uint64_t>(r));
     for (std::size_t i = 0; i < p.size(); ++i) {
       const double distance = std::abs(p[i] - q[i]);
-      if (!(distance <= largest)) largest = distance;
+      largest = max_or_nan(largest, distance);
       error += distance * distance;
       size += std::max(p[i] * p[i], q[i] * q[i]);
     }
@@ -150,7 +151,7 @@ std::string int8_text(const Checkpoint& a, const Tensor& x, const Checkpoint& b,
   std::snprintf(text, sizeof text,
                 "%s in one, %s in the other: differ by at most %.6g, RMS %.3g %%",
                 x.dtype_name.c_str(), y.dtype_name.c_str(), largest,
-                size > 0 ? 100 * std::sqrt(error / size) : 0.0);
+                size == 0 ? 0.0 : 100 * std::sqrt(error / size));
   return text;
 }
 

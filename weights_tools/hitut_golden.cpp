@@ -5,6 +5,7 @@
 
 #include "file_error.hpp"
 #include "hitut_samples.hpp"
+#include "nan.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -37,7 +38,8 @@ class Recorder {
 
   bool same_heads(const Recorder& other) const {
     const HitutLogits &a = logits_, &b = other.logits_;
-    return a.type == b.type && a.arg == b.arg && a.mask == b.mask && a.monitors == b.monitors;
+    return same_or_nan(a.type, b.type) && same_or_nan(a.arg, b.arg) &&
+           same_or_nan(a.mask, b.mask) && same_or_nan(a.monitors, b.monitors);
   }
 
   const HitutLogits& logits() const { return logits_; }

@@ -5,6 +5,7 @@
 
 #include "bert_samples.hpp"
 #include "file_error.hpp"
+#include "nan.hpp"
 #include "seq2seq_samples.hpp"
 
 namespace kinglet::tools {
@@ -211,9 +212,9 @@ void check_unroll(Seq2SeqSession& session, const Checkpoint& golden, const Episo
   if (c.monitors) out.monitors = whole.monitors.data();
   if (c.masks) out.masks = whole.masks.data();
   session.unroll(in, out);
-  if (whole.logits != stepped.logits || whole.action != stepped.action ||
-      whole.visual != stepped.visual || whole.monitors != stepped.monitors ||
-      whole.masks != stepped.masks)
+  if (!same_or_nan(whole.logits, stepped.logits) || whole.action != stepped.action ||
+      !same_or_nan(whole.visual, stepped.visual) ||
+      !same_or_nan(whole.monitors, stepped.monitors) || !same_or_nan(whole.masks, stepped.masks))
     throw FileError(golden.path, "episode", "differs between single steps and one call");
 }
 

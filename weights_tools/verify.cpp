@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "file_error.hpp"
 #include "model_session.hpp"
+#include "nan.hpp"
 #include "text.hpp"
 
 namespace kinglet::tools {
@@ -86,8 +87,7 @@ class GoldenFile {
     if (wanted.integer) return compare_integers(name, wanted, got);
     double worst = 0;
     for (std::size_t i = 0; i < wanted.numbers.size(); ++i) {
-      const double error = std::abs(wanted.numbers[i] - got.numbers[i]);
-      if (!(error <= worst)) worst = error;  // a NaN sticks
+      worst = max_or_nan(worst, std::abs(wanted.numbers[i] - got.numbers[i]));
     }
     const auto bound = bounds_.of(checkpoint_.path, name);
     if (!bound) return {false, worst, "none", "no bound is recorded: give --bounds or --atol"};

@@ -9,6 +9,7 @@
 #include <kinglet/models/camera_frame.hpp>
 #include <memory>
 
+#include "nan.hpp"
 #include "reference/pillow.hpp"
 #include "samples.hpp"
 
@@ -116,8 +117,8 @@ TEST_CASE("a prepared frame is the recorded input of the published extractor") {
   float worst = 0;
   for (std::size_t i = 0; i < recorded.size(); ++i) {  // [channel][row / 8][column]
     const std::size_t column = i % 224, row = i / 224 % 28 * 8, channel = i / 224 / 28;
-    const float error = std::fabs(pixels[(row * 224 + column) * 3 + channel] - recorded[i]);
-    if (!(error <= worst)) worst = error;
+    worst = tools::max_or_nan(worst,
+                              std::fabs(pixels[(row * 224 + column) * 3 + channel] - recorded[i]));
   }
   CHECK(worst <= 1e-6f);
 }

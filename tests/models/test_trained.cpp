@@ -13,6 +13,7 @@
 #include "checkpoint.hpp"
 #include "hitut_samples.hpp"
 #include "models/hitut_fixture.hpp"
+#include "nan.hpp"
 #include "tools/tool_files.hpp"
 
 using namespace kinglet;
@@ -45,8 +46,7 @@ double distance(const std::vector<float>& got, const tools::Checkpoint& set,
   REQUIRE(wanted.size() == got.size());
   double worst = 0;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const double error = std::abs(wanted[i] - static_cast<double>(got[i]));
-    if (!(error <= worst)) worst = error;
+    worst = tools::max_or_nan(worst, std::abs(wanted[i] - static_cast<double>(got[i])));
   }
   return worst;
 }

@@ -207,12 +207,15 @@ TEST_CASE("diff tells names, dtypes, shapes and values apart") {
 TEST_CASE("diff finds a NaN that takes the place of a number") {
   const ScratchFolder scratch;
   const std::string a = scratch.file("a"), b = scratch.file("b");
-  const std::vector<float> x = {1, 2}, y = {1, std::numeric_limits<float>::quiet_NaN()};
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> x = {1, 2};
   write(a, {view_of(x, "float32", DType::f32, {2}, {1})});
-  write(b, {view_of(y, "float32", DType::f32, {2}, {1})});
-  std::ostringstream out;
-  CHECK(!tools::print_diff(out, a, b));
-  CHECK(out.str().find("nan") != std::string::npos);
+  for (const std::vector<float>& y : {std::vector<float>{kNan, 3}, {1, kNan}}) {
+    write(b, {view_of(y, "float32", DType::f32, {2}, {1})});
+    std::ostringstream out;
+    CHECK(!tools::print_diff(out, a, b));
+    CHECK(out.str().find("nan") != std::string::npos);
+  }
 }
 
 TEST_CASE("parameters count each shared storage once, and no integers") {

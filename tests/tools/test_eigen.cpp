@@ -6,11 +6,13 @@
 #include <cstdint>
 
 #include "eigen.hpp"
+#include "nan.hpp"
 
 namespace {
 
 using kinglet::tools::Eigen;
 using kinglet::tools::eigen_symmetric;
+using kinglet::tools::max_or_nan;
 using Doubles = std::vector<double>;
 
 /// XᵀX of made-up rows: symmetric, rank at most `rows`.
@@ -48,14 +50,14 @@ void check(const Doubles& a, int n) {
     for (std::size_t r = 0; r < size; ++r) {
       double av = 0;
       for (std::size_t c = 0; c < size; ++c) av += a[r * size + c] * v[c];
-      off = std::max(off, std::abs(av - found.values[i] * v[r]));
+      off = max_or_nan(off, std::abs(av - found.values[i] * v[r]));
     }
     CHECK(off <= tolerance);
     double angle = 0;
     for (std::size_t j = 0; j <= i; ++j) {
       double product = 0;
       for (std::size_t c = 0; c < size; ++c) product += v[c] * found.vectors[j * size + c];
-      angle = std::max(angle, std::abs(product - (i == j ? 1.0 : 0.0)));
+      angle = max_or_nan(angle, std::abs(product - (i == j ? 1.0 : 0.0)));
     }
     CHECK(angle <= 1e-14 * (n + 10));
   }
