@@ -245,3 +245,7 @@ if(TARGET kinglet-bench)
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/bench_kernels.sh" "${run_bench_text}"
             "${KINGLET_HAVE_GOOGLE_BENCHMARK}" "${scratch}/bench_kernels")
 endif()
+kinglet_add_test(
+  programs.outputs
+  COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/outputs.sh" "${run_weights_text}"
+          "${run_bench_text}" "${CMAKE_CURRENT_SOURCE_DIR}/data/alfred/hitut_bert" "${scratch}/outputs")

@@ -20,6 +20,9 @@ struct ConvertRequest {
   std::optional<int> layers;
   std::optional<double> eps;
   std::optional<int> mask_size;
+
+  /// None of these is overwritten.
+  std::vector<std::string> inputs() const { return {input, config, tables, vocab}; }
 };
 
 /// Those that convert knows.

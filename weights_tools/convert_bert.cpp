@@ -169,7 +169,7 @@ void convert_bert(const ConvertRequest& request, std::ostream& report) {
   model.source_parameters = weights.parameters();
   model.source_sha256 = sha256_hex(MappedFile::open(request.input)->bytes());
 
-  OutputFile out(request.output, {request.input, request.config, request.vocab});
+  OutputFile out(request.output, request.inputs());
   write_bert(out, model, plan, terminal_progress("convert"));
   out.commit();
   summarize(model, weights, plan, notes, report);

@@ -255,7 +255,7 @@ void convert_hitut(const ConvertRequest& request, std::ostream& report) {
   model.source_sha256 = sha256_hex(input->bytes());
   model.recipe = "convert hitut";
 
-  OutputFile out(request.output, {request.input, request.config, request.tables, request.vocab});
+  OutputFile out(request.output, request.inputs());
   write_hitut(out, model, plan, terminal_progress("convert"));
   out.commit();
   summarize(model, weights, plan, notes, report);

@@ -127,7 +127,7 @@ void convert_resnet(const ConvertRequest& request, std::ostream& report) {
   model.source_sha256 = sha256_hex(MappedFile::open(request.input)->bytes());
   model.recipe = "convert resnet";
 
-  OutputFile out(request.output, {request.input, request.config});
+  OutputFile out(request.output, request.inputs());
   write_resnet(out, model, plan, terminal_progress("convert"));
   out.commit();
   report << "network   ResNet, blocks";

@@ -224,7 +224,7 @@ void convert_seq2seq(const ConvertRequest& request, std::ostream& report) {
   model.source_sha256 = sha256_hex(MappedFile::open(request.input)->bytes());
   model.recipe = "convert alfred-seq2seq";
 
-  OutputFile out(request.output, {request.input, request.config, request.vocab});
+  OutputFile out(request.output, request.inputs());
   write_seq2seq(out, model, plan, terminal_progress("convert"));
   out.commit();
   summarize(model, weights, plan, notes, report);

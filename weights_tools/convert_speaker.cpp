@@ -79,7 +79,7 @@ void convert_speaker(const ConvertRequest& request, std::ostream& report) {
   model.source_sha256 = sha256_hex(MappedFile::open(request.input)->bytes());
   model.recipe = "convert speaker-encoder";
 
-  OutputFile out(request.output, {request.input, request.config});
+  OutputFile out(request.output, request.inputs());
   write_speaker(out, model, plan, terminal_progress("convert"));
   out.commit();
   report << "encoder   LSTM, " << model.layers << " layers, width " << model.hidden << ", reads "

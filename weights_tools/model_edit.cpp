@@ -272,8 +272,9 @@ std::uint64_t ModelEdit::file_bytes() const {
   return count.size();
 }
 
-void ModelEdit::save(const std::string& output) const {
-  OutputFile out(output, {path_});
+void ModelEdit::save(const std::string& output, std::vector<std::string> inputs) const {
+  inputs.push_back(path_);
+  OutputFile out(output, inputs);
   write(out);
   out.commit();
 }

@@ -138,8 +138,8 @@ class ModelEdit {
   /// The size of the file that would be written.
   std::uint64_t file_bytes() const;
   void write(Sink& out) const;
-  /// A file at once; never over the source.
-  void save(const std::string& output) const;
+  /// A file at once; never over the source or one of the other `inputs`.
+  void save(const std::string& output, std::vector<std::string> inputs = {}) const;
 
  private:
   void open(Bytes bytes);

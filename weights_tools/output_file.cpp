@@ -4,10 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "file_error.hpp"
@@ -17,20 +19,32 @@ namespace {
 
 constexpr std::size_t kBufferSize = std::size_t{1} << 18;
 
+/// The same for every way to name a file, which need not be there yet.
+std::filesystem::path place_of(const std::string& path) {
+  std::error_code unknown;  // then there is nothing to compare
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path, unknown), unknown);
+}
+
+void check_output(const std::string& path, const std::vector<std::string>& inputs) {
+  struct stat target = {};
+  const bool exists = ::stat(path.c_str(), &target) == 0;
+  const auto is_same = [&](const std::string& input) {
+    struct stat source = {};
+    if (!exists) return !input.empty() && place_of(path) == place_of(input);
+    return ::stat(input.c_str(), &source) == 0 && source.st_dev == target.st_dev &&
+           source.st_ino == target.st_ino;
+  };
+  if (std::any_of(inputs.begin(), inputs.end(), is_same))
+    throw FileError(path, "output", "is another file of this command; choose another name");
+  if (exists && !S_ISREG(target.st_mode))
+    throw FileError(path, "output", "exists and is not a file");
+}
+
 }  // namespace
 
 OutputFile::OutputFile(std::string path, const std::vector<std::string>& inputs)
     : path_(std::move(path)) {
-  struct stat target = {};
-  if (::stat(path_.c_str(), &target) == 0) {
-    for (const std::string& input : inputs) {
-      struct stat source = {};
-      if (::stat(input.c_str(), &source) == 0 && source.st_dev == target.st_dev &&
-          source.st_ino == target.st_ino)
-        throw FileError(path_, "output", "is the input file itself; choose another name");
-    }
-    if (!S_ISREG(target.st_mode)) throw FileError(path_, "output", "exists and is not a file");
-  }
+  check_output(path_, inputs);
   temporary_ = path_ + ".XXXXXX";
   fd_ = ::mkstemp(temporary_.data());
   if (fd_ < 0) {

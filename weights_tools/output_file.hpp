@@ -12,8 +12,8 @@ namespace kinglet::tools {
 
 class OutputFile : public Sink {
  public:
-  /// Throws FileError when the target is one of the `inputs` (by file, not by spelling) or the
-  /// temporary file cannot be made.
+  /// Throws FileError when the target is one of the `inputs` (by file, not by spelling; those need
+  /// not be there yet) or the temporary file cannot be made.
   explicit OutputFile(std::string path, const std::vector<std::string>& inputs = {});
   ~OutputFile() override;
   OutputFile(const OutputFile&) = delete;

@@ -260,7 +260,7 @@ void run_prune_vocab(const PruneVocabOptions& options) {
     const PruneResult result = prune_actions(edit, options.drop_actions);
     std::cout << "actions     " << result.rows << " of " << result.rows_before << '\n';
   }
-  edit.save(options.output);
+  edit.save(options.output, options.corpus);
   std::cout << "written     " << printable(options.output, 1000) << ", "
             << bytes_text(edit.file_bytes()) << ", was " << bytes_text(before) << '\n';
 }

@@ -55,7 +55,7 @@ class Quantizer {
   explicit Quantizer(const QuantizeRequest& request)
       : request_(request),
         source_(edit_model(request.input)),
-        out_(request.output, inputs_of(request)),
+        out_(request.output, {request.input, request.samples}),
         progress_(terminal_progress("quantize")) {}
 
   QuantizeResult run() {
@@ -75,12 +75,6 @@ class Quantizer {
   }
 
  private:
-  static std::vector<std::string> inputs_of(const QuantizeRequest& request) {
-    std::vector<std::string> inputs = {request.input};
-    if (!request.samples.empty()) inputs.push_back(request.samples);
-    return inputs;
-  }
-
   /// As is best for the model with everything in int8.
   Int8Variants prepared() {
     if (!measure_) {
