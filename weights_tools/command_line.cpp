@@ -1,6 +1,8 @@
 #include "command_line.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
 #include <dispatch/dispatch.hpp>
 #include <iostream>
 #include <memory>
@@ -82,6 +84,26 @@ void add_text_commands(CLI::App& app) {
   add_examples(*manual, {name + " man | man -l -"});
 }
 
+int parse_and_run(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::RuntimeError& error) {  // a command that found its answer to be "no"
+    return error.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    std::cerr << app.get_name() << ": " << error.what() << '\n';
+    return 1;
+  }
+}
+
+/// Whether all that went to standard output got there.
+bool output_is_written() {
+  std::cout.flush();
+  return std::cout.good() && std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+}
+
 }  // namespace
 
 CLI::Option* add_file(CLI::App& command, const std::string& name, std::string& path,
@@ -123,18 +145,10 @@ int run_program(CLI::App& app, int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", [&app] { return version_text(app.get_name()); });
   add_text_commands(app);
-  try {
-    app.parse(argc, argv);
-    std::cout.flush();
-    return 0;
-  } catch (const CLI::RuntimeError& error) {  // a command that found its answer to be "no"
-    return error.get_exit_code();
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const std::exception& error) {
-    std::cerr << app.get_name() << ": " << error.what() << '\n';
-    return 1;
-  }
+  const int code = parse_and_run(app, argc, argv);
+  if (output_is_written()) return code;
+  std::cerr << app.get_name() << ": standard output: cannot be written\n";
+  return std::max(code, 1);
 }
 
 }  // namespace kinglet::tools

@@ -31,7 +31,7 @@ std::vector<std::string> isa_names();
 void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 
 /// Adds --version and the commands `completion` and `man`; then parses and runs.
-/// Gives 0; 1 when the command failed; 2 for a wrong command line; what a callback throws as
+/// Gives 0; 1 when the command failed, or its output could not be written; 2 for a wrong command line; what a callback throws as
 /// CLI::RuntimeError, 1 where a command's answer is "no".
 int run_program(CLI::App& app, int argc, char** argv);
 

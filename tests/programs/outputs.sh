@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the commands write: never over a file that they read.
+# What the commands write: never over a file that they read; what cannot be written is an error.
 # usage: outputs.sh <command that runs kinglet-weights> <command that runs kinglet-bench, or "">
 #          <HiTUT fixture folder> <scratch folder>
 set -euo pipefail
@@ -28,17 +28,21 @@ if [ ${#bench[@]} -gt 0 ]; then
   "${bench[@]}" model inputs/model --seconds 0 --no-limits --json >inputs/results 2>log
 fi
 
-# Every command that writes files: all its inputs, @<name>, and what is written.
+# Every command: its inputs, @<name>, and last the option that names what it writes.
 declare -A weights_calls=(
   [convert]="@weights --arch hitut --config @config.json --tables @tables.safetensors --vocab @vocab -o"
   [export]="@model -o"
   [quantize]="@model --samples @golden -o"
   [keep-layers]="@model 0 -o"
   [prune-vocab]="@model --corpus @corpus @golden -o"
-  [factorize]="@model --rank 2 -o")
+  [factorize]="@model --rank 2 -o"
+  [inspect]="@model" [diff]="@model @model" [plan]="@model" [completion]="bash" [man]=""
+  [verify]="@model @golden --atol 1e-3")
 declare -A bench_calls=(
   [model]="@model --accuracy @golden --seconds 0 --no-limits --html"
-  [report]="@results -o")
+  [report]="@results -o"
+  [synth]="--arch resnet --size small -o"
+  [accuracy]="@model @golden" [kernels]="--benchmark_list_tests" [completion]="bash" [man]="")
 cp -r inputs originals
 
 # unharmed <arguments>... : the program refuses, and says why; nothing is changed
@@ -49,10 +53,14 @@ unharmed() {
   grep -q 'is another file of this command' log || fail "${*: -$#+1}: $(head -3 log)"
   diff -r originals inputs >log || fail "${*: -$#+1}: $(cat log)"
 }
-# all <command> <call> <run>...
-all() {
-  local name=$1 call=$2 word
+# writes <call>: whether its last word is an option without its value
+writes() { [[ $1 =~ --?[a-z]+$ && $1 != --benchmark* ]]; }
+
+# never_over_inputs <command> <call> <run>...
+never_over_inputs() {
+  local name=$1 call=$2 word option
   shift 2
+  writes "$call" || return 0
   for option in $("$@" "$name" --help | sed -nE 's/^ +(-[a-z],)?(--[a-z-]+) FILE.*/\2/p'); do
     case $option in
       --output | --html | --report) ;;
@@ -63,12 +71,46 @@ all() {
     [[ $word != @* ]] || unharmed "$@" "$name" ${call//@/inputs/} "inputs/${word#@}"
   done
 }
-for name in "${!weights_calls[@]}"; do all "$name" "${weights_calls[$name]}" "${weights[@]}"; done
-if [ ${#bench[@]} -gt 0 ]; then
-  for name in "${!bench_calls[@]}"; do all "$name" "${bench_calls[$name]}" "${bench[@]}"; done
-fi
+
+# full <argument>...: with nowhere to print to
+full() {
+  local code=0
+  "$@" >/dev/full 2>log || code=$?
+  [ $code -eq 1 ] || fail "$* > /dev/full: exit code $code"
+  grep -q ': standard output: cannot be written$' log || fail "$* > /dev/full: $(head -3 log)"
+}
+# says_so <command> <call> <run>...: when it cannot print
+says_so() {
+  local name=$1 call=$2
+  shift 2
+  full "$@" "$name" --help
+  ! "$@" "$name" --help | grep -q '^Not in this build' || return 0
+  ! writes "$call" || call+=" written"
+  [ "$name" = report ] || full "$@" "$name" ${call//@/inputs/}  # which prints nothing
+  rm -f written
+}
+
+# each <what to do> <run>...: with every command
+each() {
+  local what=$1 name
+  local -n calls=$2
+  shift 2
+  for name in $("$@" man | sed -n 's/^\.SS //p' | sed 's/\\-/-/g'); do
+    if [ -v "calls[$name]" ]; then $what "$name" "${calls[$name]}" "$@"; else fail "this test knows no $name"; fi
+  done
+}
+for what in never_over_inputs says_so; do
+  if [ $what = says_so ] && [ ! -w /dev/full ]; then
+    echo "skipped: what cannot be printed: there is no /dev/full"
+    continue
+  fi
+  each $what weights_calls "${weights[@]}"
+  [ ${#bench[@]} -eq 0 ] || each $what bench_calls "${bench[@]}"
+  [ $what != says_so ] || full "${weights[@]}" --version
+done
 for file in inputs/model inputs/golden int8.gguf; do
   unharmed "${weights[@]}" quantize inputs/model --samples inputs/golden -o int8.gguf --report $file
 done
 [ ! -e int8.gguf ] || fail "quantize: writes before it looks at --report"
+
 exit $failed
