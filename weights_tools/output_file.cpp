@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -23,6 +22,29 @@ constexpr std::size_t kBufferSize = std::size_t{1} << 18;
 std::filesystem::path place_of(const std::string& path) {
   std::error_code unknown;  // then there is nothing to compare
   return std::filesystem::weakly_canonical(std::filesystem::absolute(path, unknown), unknown);
+}
+
+/// What a link names, which need not be there yet.
+std::string followed(const std::string& path) {
+  std::filesystem::path target = path;
+  std::error_code no_link;
+  for (int links = 0; links < 40; ++links) {
+    const std::filesystem::path next = std::filesystem::read_symlink(target, no_link);
+    if (no_link) return target.string();
+    target = target.parent_path() / next;
+  }
+  throw FileError(path, "output", "is a link that leads nowhere");
+}
+
+/// With the slash; "" where the path names none.
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/') + 1); }
+
+/// After a rename: its name is on the disk too. Not every file system can.
+void sync_folder(const std::string& folder) {
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  ::fsync(fd);
+  ::close(fd);
 }
 
 void check_output(const std::string& path, const std::vector<std::string>& inputs) {
@@ -43,18 +65,20 @@ void check_output(const std::string& path, const std::vector<std::string>& input
 }  // namespace
 
 OutputFile::OutputFile(std::string path, const std::vector<std::string>& inputs)
-    : path_(std::move(path)) {
+    : path_(std::move(path)), target_(followed(path_)) {
   check_output(path_, inputs);
-  temporary_ = path_ + ".XXXXXX";
-  fd_ = ::mkstemp(temporary_.data());
-  if (fd_ < 0) {
-    temporary_.clear();
-    fail("create");
-  }
-  const mode_t mask = ::umask(0);  // mkstemp makes files private; an output is an ordinary file
-  ::umask(mask);
-  ::fchmod(fd_, 0666 & ~mask);
   buffer_.reserve(kBufferSize);
+  for (int i = 0; fd_ < 0; ++i) {
+    temporary_ = folder_of(target_) + ".kinglet." + std::to_string(::getpid()) + "." +
+                 std::to_string(i);  // short, whatever the name of the target
+    fd_ = ::open(temporary_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd_ < 0 && errno != EEXIST) {
+      temporary_.clear();
+      fail("create");
+    }
+  }
+  struct stat old = {};
+  if (::stat(target_.c_str(), &old) == 0) ::fchmod(fd_, old.st_mode & 0777);
 }
 
 OutputFile::~OutputFile() {
@@ -90,9 +114,12 @@ void OutputFile::flush() {
 
 void OutputFile::commit() {
   flush();
+  // EINVAL: a file system that has nothing to sync.
+  if (::fsync(fd_) != 0 && errno != EINVAL) fail("write");
   if (::close(std::exchange(fd_, -1)) != 0) fail("close");
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("rename");
+  if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename");
   temporary_.clear();
+  sync_folder(folder_of(target_));
 }
 
 }  // namespace kinglet::tools

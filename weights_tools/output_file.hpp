@@ -1,6 +1,7 @@
 #pragma once
 // A file that appears complete or not at all: written under a temporary name beside its target,
-// renamed by commit(), removed when the object dies without it.
+// renamed by commit(), removed when the object dies without it. A link stays and what it names is
+// written; a file that is replaced leaves its permissions.
 
 #include <cstddef>
 #include <string>
@@ -31,6 +32,7 @@ class OutputFile : public Sink {
   [[noreturn]] void fail(const char* doing) const;
 
   std::string path_;
+  std::string target_;  // path_, links followed
   std::string temporary_;
   std::vector<unsigned char> buffer_;
   int fd_ = -1;

@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "file_error.hpp"
 #include "output_file.hpp"
@@ -7,6 +8,24 @@
 using namespace kinglet::tests;
 using kinglet::tools::FileError;
 using kinglet::tools::OutputFile;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_output(const std::string& path, const std::string& text) {
+  OutputFile out(path);
+  out.write(text.data(), text.size());
+  out.commit();
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat file = {};
+  CHECK(::stat(path.c_str(), &file) == 0);
+  return file.st_mode & 07777;
+}
+
+}  // namespace
 
 TEST_CASE("an output file appears only when it is complete") {
   const ScratchFolder scratch;
@@ -63,4 +82,45 @@ TEST_CASE("an output file in a folder that is not there is a clear error") {
   const ScratchFolder scratch;
   CHECK_THROWS_AS(OutputFile(scratch.file("no/such/folder")), FileError);
   CHECK_THROWS_AS(OutputFile("/dev/null"), FileError);
+}
+
+TEST_CASE("an output file leaves the permissions of the one that it replaces") {
+  const ScratchFolder scratch;
+  const mode_t mask = ::umask(027);
+  write_output(scratch.file("new"), "a");
+  ::umask(mask);
+  CHECK(mode_of(scratch.file("new")) == 0640);
+  for (const mode_t mode : {0600u, 0644u, 0755u}) {
+    CHECK(::chmod(scratch.file("new").c_str(), mode) == 0);
+    write_output(scratch.file("new"), "b");
+    CHECK(mode_of(scratch.file("new")) == mode);
+  }
+}
+
+TEST_CASE("an output file that is named by a link is written where the link leads") {
+  const ScratchFolder scratch, links;
+  write_text(scratch.file("there"), "old");
+  fs::create_symlink(scratch.file("there"), links.file("absolute"));
+  fs::create_symlink("absolute", links.file("relative"));
+  fs::create_symlink(scratch.file("missing"), links.file("dangling"));
+  fs::create_symlink("endless", links.file("endless"));
+  write_output(links.file("absolute"), "one");
+  CHECK(read_text(scratch.file("there")) == "one");
+  write_output(links.file("relative"), "two");
+  CHECK(read_text(scratch.file("there")) == "two");
+  write_output(links.file("dangling"), "three");
+  CHECK(read_text(scratch.file("missing")) == "three");
+  for (const char* name : {"absolute", "relative", "dangling"})
+    CHECK(fs::is_symlink(links.file(name)));
+  CHECK_THROWS_AS(OutputFile(links.file("endless")), FileError);
+}
+
+TEST_CASE("an output file has any name that a file may have") {
+  const ScratchFolder scratch;
+  const std::string path = scratch.file(std::string(255, 'n'));
+  write_output(path, "abc");
+  CHECK(read_text(path) == "abc");
+  CHECK_THROWS_AS(OutputFile(path + "n").commit(), FileError);
+  fs::remove(path);
+  CHECK(scratch.is_empty());
 }
