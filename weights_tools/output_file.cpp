@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "file_error.hpp"
+#include "temporary_names.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -68,6 +69,7 @@ OutputFile::OutputFile(std::string path, const std::vector<std::string>& inputs)
     : path_(std::move(path)), target_(followed(path_)) {
   check_output(path_, inputs);
   buffer_.reserve(kBufferSize);
+  const BlockedSignals blocked;  // until the name is noted
   for (int i = 0; fd_ < 0; ++i) {
     temporary_ = folder_of(target_) + ".kinglet." + std::to_string(::getpid()) + "." +
                  std::to_string(i);  // short, whatever the name of the target
@@ -77,13 +79,16 @@ OutputFile::OutputFile(std::string path, const std::vector<std::string>& inputs)
       fail("create");
     }
   }
+  note_temporary(temporary_);
   struct stat old = {};
   if (::stat(target_.c_str(), &old) == 0) ::fchmod(fd_, old.st_mode & 0777);
 }
 
 OutputFile::~OutputFile() {
   if (fd_ >= 0) ::close(fd_);
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  ::unlink(temporary_.c_str());
+  forget_temporary(temporary_);
 }
 
 void OutputFile::fail(const char* doing) const {
@@ -118,6 +123,7 @@ void OutputFile::commit() {
   if (::fsync(fd_) != 0 && errno != EINVAL) fail("write");
   if (::close(std::exchange(fd_, -1)) != 0) fail("close");
   if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail("rename");
+  forget_temporary(temporary_);
   temporary_.clear();
   sync_folder(folder_of(target_));
 }

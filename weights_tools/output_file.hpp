@@ -1,7 +1,7 @@
 #pragma once
 // A file that appears complete or not at all: written under a temporary name beside its target,
-// renamed by commit(), removed when the object dies without it. A link stays and what it names is
-// written; a file that is replaced leaves its permissions.
+// renamed by commit(), removed when the object dies without it or a signal ends the program. A link
+// stays and what it names is written; a file that is replaced leaves its permissions.
 
 #include <cstddef>
 #include <string>

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the commands write: never over a file that they read; what cannot be written is an error.
+# What the commands write: never over a file that they read; what cannot be written is an error; a
+# signal leaves nothing behind.
 # usage: outputs.sh <command that runs kinglet-weights> <command that runs kinglet-bench, or "">
 #          <HiTUT fixture folder> <scratch folder>
 set -euo pipefail
@@ -112,5 +113,24 @@ for file in inputs/model inputs/golden int8.gguf; do
   unharmed "${weights[@]}" quantize inputs/model --samples inputs/golden -o int8.gguf --report $file
 done
 [ ! -e int8.gguf ] || fail "quantize: writes before it looks at --report"
+
+# A signal, while much is written.
+if [ ${#bench[@]} -gt 0 ]; then
+  for signal in TERM HUP; do
+    mkdir big
+    "${bench[@]}" synth --arch bert --size minilm -o big/out.gguf >log 2>&1 &
+    process=$!
+    for ((i = 0; i < 1000; ++i)); do
+      [ -z "$(ls -A big)" ] || break
+      sleep 0.02
+    done
+    kill -$signal $process
+    code=0
+    wait $process 2>/dev/null || code=$?
+    [ $code -gt 128 ] || fail "$signal: exit code $code"
+    [ -z "$(ls -A big)" ] || fail "$signal leaves $(ls -A big)"
+    rm -r big
+  done
+fi
 
 exit $failed

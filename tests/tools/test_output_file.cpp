@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "file_error.hpp"
 #include "output_file.hpp"
@@ -123,4 +127,52 @@ TEST_CASE("an output file has any name that a file may have") {
   CHECK_THROWS_AS(OutputFile(path + "n").commit(), FileError);
   fs::remove(path);
   CHECK(scratch.is_empty());
+}
+
+TEST_CASE("a signal that ends the program removes the files that it has not finished") {
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) {
+    const ScratchFolder scratch;
+    int ready[2];
+    REQUIRE(::pipe(ready) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::signal(signal, SIG_DFL);  // some are doctest's
+      OutputFile first(scratch.file("first")), second(scratch.file("second"));
+      write_output(scratch.file("done"), "abc");
+      first.write("abc", 3);
+      if (::write(ready[1], "!", 1) != 1) ::_exit(1);
+      for (;;) ::pause();
+    }
+    ::close(ready[1]);
+    char byte;
+    REQUIRE(::read(ready[0], &byte, 1) == 1);
+    CHECK(::kill(child, signal) == 0);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == signal);
+    CHECK(read_text(scratch.file("done")) == "abc");
+    fs::remove(scratch.file("done"));
+    CHECK(scratch.is_empty());
+    ::close(ready[0]);
+  }
+}
+
+TEST_CASE("a signal that the program ignores or handles stays with it") {
+  const ScratchFolder scratch;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::signal(SIGHUP, SIG_IGN);
+    std::signal(SIGINT, [](int) {});
+    OutputFile out(scratch.file("out"));
+    std::raise(SIGHUP);
+    std::raise(SIGINT);
+    out.write("abc", 3);
+    out.commit();
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(read_text(scratch.file("out")) == "abc");
 }
