@@ -54,8 +54,11 @@ step prune-vocab int8 --corpus "$golden" int8_pruned
 step factorize int8_pruned --energy 0.5 int8_factors
 step keep-layers int8_factors 0 small
 "${weights[@]}" plan small.gguf --json | grep -q '"weights_bytes"'
-"${weights[@]}" verify small.gguf "$golden" --atol 1e9 --allow-missing 'hidden*' --allow-missing '*_pred' >log 2>&1 || true
-grep -q 'type_logits' log || { cat log; fail "the smallest model does not run"; }
+# It runs and gives numbers, if not always the same choice.
+"${weights[@]}" verify small.gguf "$golden" --atol 10 --allow-missing 'hidden*' >log 2>&1 || [ $? -eq 1 ] ||
+  { cat log; fail "the smallest model does not run"; }
+[ "$(grep -cE '^  ok +(type|arg)_logits ' log)" -eq 2 ] && ! grep '^  FAIL' log | grep -qv '_pred ' ||
+  { cat log; fail "the smallest model: wrong outputs"; }
 recipe=$("${weights[@]}" inspect small.gguf | sed -n 's/.*kinglet.recipe  string //p')
 case $recipe in
   "convert hitut; factorize "*"; prune-vocab "*"; quantize"*"; prune-vocab "*"; factorize "*"; keep-layers 0") ;;
