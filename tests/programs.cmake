@@ -36,10 +36,9 @@ foreach(model IN LISTS more)
     list(APPEND fixtures "${config}")
   else()
     get_filename_component(name "${model}" NAME)
-    kinglet_add_test(
+    kinglet_add_skipped_test(
       programs.convert_verify.full.${name}
-      COMMAND ${CMAKE_COMMAND} -E echo
-              "skipped: all recorded cases of ${model}: KINGLET_FIXTURES names no folder with them")
+      "all recorded cases of ${model}: KINGLET_FIXTURES names no folder with them")
   endif()
 endforeach()
 foreach(config IN LISTS fixtures)
@@ -75,10 +74,9 @@ if(KINGLET_FIXTURES AND KINGLET_MINILM AND NOT CMAKE_CROSSCOMPILING)
   kinglet_makes(programs.convert_minilm minilm)
   kinglet_needs(programs.verify_minilm minilm)
 else()
-  kinglet_add_test(
+  kinglet_add_skipped_test(
     programs.verify_minilm
-    COMMAND ${CMAKE_COMMAND} -E echo
-            "skipped: sentences through MiniLM-L6: KINGLET_FIXTURES and KINGLET_MINILM name no folders")
+    "sentences through MiniLM-L6: KINGLET_FIXTURES and KINGLET_MINILM name no folders")
 endif()
 
 # A real LSTM; its package is not part of the fixtures either.
@@ -96,11 +94,9 @@ if(KINGLET_FIXTURES AND KINGLET_RESEMBLYZER AND NOT CMAKE_CROSSCOMPILING)
   kinglet_makes(programs.convert_resemblyzer resemblyzer)
   kinglet_needs(programs.verify_resemblyzer resemblyzer)
 else()
-  kinglet_add_test(
+  kinglet_add_skipped_test(
     programs.verify_resemblyzer
-    COMMAND
-      ${CMAKE_COMMAND} -E echo
-      "skipped: voices through Resemblyzer: KINGLET_FIXTURES and KINGLET_RESEMBLYZER name no folders")
+    "voices through Resemblyzer: KINGLET_FIXTURES and KINGLET_RESEMBLYZER name no folders")
 endif()
 
 # The trained model that ships with the repository; later tests run it.
@@ -128,8 +124,8 @@ if(NOT CMAKE_CROSSCOMPILING)  # emulated it would take minutes and say no more
             "${small}/metrics.json" --within 2 --batch 4)
   kinglet_needs(programs.accuracy_small small_model)
   if(KINGLET_SANITIZE)  # minutes; accuracy_small runs the same code
-    kinglet_add_test(programs.bench_accuracy COMMAND "${CMAKE_COMMAND}" -E echo
-                     "skipped: variants of a model by accuracy, under sanitizers")
+    kinglet_add_skipped_test(programs.bench_accuracy
+                             "variants of a model by accuracy, under sanitizers")
   else()
     kinglet_add_test(
       programs.bench_accuracy
@@ -159,10 +155,9 @@ if(KINGLET_FIXTURES AND EXISTS "${trained}/metrics.json" AND NOT CMAKE_CROSSCOMP
     COMMAND bash "${CMAKE_CURRENT_SOURCE_DIR}/programs/accuracy_seq2seq.sh" $<TARGET_FILE:kinglet-bench>
             $<TARGET_FILE:kinglet-weights> "${trained}" "${scratch}/accuracy_seq2seq")
 else()
-  kinglet_add_test(
+  kinglet_add_skipped_test(
     programs.accuracy_seq2seq
-    COMMAND ${CMAKE_COMMAND} -E echo
-            "skipped: 504 episodes by a trained Seq2Seq: KINGLET_FIXTURES names no folder with them")
+    "504 episodes by a trained Seq2Seq: KINGLET_FIXTURES names no folder with them")
 endif()
 
 if(TARGET hitut_agent)

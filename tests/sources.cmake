@@ -66,8 +66,7 @@ if(KINGLET_PYTHON3)
                    --check)
   set_tests_properties(${KINGLET_TEST_PREFIX}bench.mca PROPERTIES SKIP_RETURN_CODE 77)
 else()
-  kinglet_add_test(bench.mca COMMAND ${CMAKE_COMMAND} -E echo
-                   "skipped: estimates for Arm cores: python3 is not installed")
+  kinglet_add_skipped_test(bench.mca "estimates for Arm cores: python3 is not installed")
 endif()
 
 # Instructions of the AVX2 kernels, as recorded with one compiler; `record_instructions` records
