@@ -40,7 +40,7 @@ ConfigFile::ConfigFile(const std::string& path) : path_(path), root_(nlohmann::j
 }
 
 void ConfigFile::fail(const std::string& key, const std::string& what) const {
-  throw FileError(path_, key, what);
+  throw FileError(given() ? path_ : "--config", key, what);
 }
 
 const nlohmann::json* ConfigFile::find(const std::string& key) const {

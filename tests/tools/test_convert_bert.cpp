@@ -60,6 +60,8 @@ TEST_CASE("the architecture is the one that a config names") {
   CHECK(architecture_of(c.request) == "hitut");
   c.request.config.clear();
   CHECK(says(c.error(), "architecture: is not known; give --config or --arch"));
+  c.architecture = "bert";
+  CHECK(says(c.error(), "--config: model_type: is not known"));
 }
 
 TEST_CASE("a config may lie inside another file, as model.json and experiments hold it") {

@@ -3,7 +3,7 @@
 #include <initializer_list>
 #include <limits>
 
-#include "conversion.hpp"
+#include "hitut_conversion.hpp"
 #include "model_edit.hpp"
 #include "nan.hpp"
 
@@ -75,4 +75,14 @@ TEST_CASE("verify fails a model that gives a NaN before its numbers") {
   CHECK(ran.code == 1);
   CHECK(ran.err == "");
   CHECK(says(ran.out, "|err| nan"));
+}
+
+TEST_CASE("verify says what a file is that records no outputs") {
+  HitutConversion conversion("bert");
+  conversion.run();
+  const Ran ran = run_weights({"verify", conversion.request.output, conversion.request.tables},
+                              conversion.scratch);
+  CHECK(ran.code == 1);
+  CHECK(ran.out == "");
+  CHECK(says(ran.err, "tables.safetensors: golden: records no outputs"));
 }
