@@ -14,6 +14,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "file_error.hpp"
+#include "json_text.hpp"
 #include "progress.hpp"
 #include "results/text_table.hpp"
 
@@ -33,6 +34,11 @@ struct Variant {
 
   double ms_per_example() const { return seconds * 1e3 / examples; }
 };
+
+/// As tables call it.
+std::string name_of(const Variant& variant) {
+  return printable(file_name(variant.session->path()), 200);
+}
 
 /// first: the evaluation of the first model; null for that itself.
 Variant open_variant(const std::string& path, const Checkpoint& set, const AccuracyOptions& options,
@@ -132,7 +138,7 @@ void print_variants(const std::vector<Variant>& variants, const Recorded& record
   for (const Variant& variant : variants) {
     const std::size_t bytes = variant.session->file_bytes();
     lines.push_back(
-        {file_name(variant.session->path()), std::to_string(bytes),
+        {name_of(variant), std::to_string(bytes),
          text_of("%.2f", static_cast<double>(bytes) / (1 << 20)),
          text_of("%.2f", static_cast<double>(bytes + variant.scratch_bytes) / (1 << 20)),
          text_of("%.3f", variant.ms_per_example())});
@@ -156,8 +162,7 @@ void print_variants(const std::vector<Variant>& variants, const Recorded& record
   for (const Variant& variant : variants) {
     const std::vector<Difference> differences = variant.evaluation->differences();
     if (differences.empty()) continue;
-    std::printf("  %s, largest differences from what is recorded:",
-                file_name(variant.session->path()).c_str());
+    std::printf("  %s, largest differences from what is recorded:", name_of(variant).c_str());
     for (const Difference& d : differences) std::printf(" %s %.1e", d.name.c_str(), d.largest);
     std::printf("\n");
   }
@@ -166,7 +171,7 @@ void print_variants(const std::vector<Variant>& variants, const Recorded& record
     for (const Score& score : variants[v].scores) asked += score.asked, agreed += score.agreed;
     if (asked > 0) {
       std::printf("  %s gives %d of %d answers as the first model does\n",
-                  file_name(variants[v].session->path()).c_str(), agreed, asked);
+                  name_of(variants[v]).c_str(), agreed, asked);
     }
   }
 }
@@ -210,7 +215,8 @@ bool as_recorded(const Variant& reference, double max_difference) {
   for (const Difference& d : all) {
     if (d.largest <= max_difference) continue;  // NaN is not
     std::fprintf(stderr, "%s: %s: differs from the recorded by %.3g, allowed are %.3g\n",
-                 reference.session->path().c_str(), d.name.c_str(), d.largest, max_difference);
+                 printable(reference.session->path(), 1000).c_str(), d.name.c_str(), d.largest,
+                 max_difference);
     good = false;
   }
   return good;
@@ -221,8 +227,8 @@ bool good_enough(const std::vector<Variant>& variants, const Recorded& recorded,
                  const AccuracyOptions& options) {
   int compared = 0, bad = 0;
   const auto complain = [&](const Variant& variant, const Score& score, const std::string& what) {
-    std::fprintf(stderr, "%s: %s %s: %s\n", variant.session->path().c_str(), score.group.c_str(),
-                 score.name.c_str(), what.c_str());
+    std::fprintf(stderr, "%s: %s %s: %s\n", printable(variant.session->path(), 1000).c_str(),
+                 score.group.c_str(), score.name.c_str(), what.c_str());
     ++bad;
   };
   for (const Variant& variant : variants) {
@@ -287,10 +293,11 @@ bool run_accuracy(const AccuracyOptions& options) {
     for (const Variant& variant : variants) {
       out["models"].push_back(json_of(variant, first, recorded, options.answers));
     }
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s", json_text(out).c_str());
   } else {
-    std::printf("%s  (%s, %d thread%s, batch %d)\n\n", path.c_str(), first.session->isa(),
-                options.threads, options.threads == 1 ? "" : "s", options.batch);
+    std::printf("%s  (%s, %d thread%s, batch %d)\n\n", printable(path, 1000).c_str(),
+                first.session->isa(), options.threads, options.threads == 1 ? "" : "s",
+                options.batch);
     print_variants(variants, recorded);
   }
   return good_enough(variants, recorded, options);

@@ -15,6 +15,7 @@
 #include "convert_seq2seq.hpp"
 #include "progress.hpp"
 #include "sha256.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -222,8 +223,8 @@ void synthesize(Model model, const SynthOptions& wanted, PlanOf plan_of, Write w
   OutputFile out(wanted.output);
   write(out, model, plan, terminal_progress("synth"));
   out.commit();
-  std::cout << wanted.output << ": " << model.source_parameters << " parameters as published, "
-            << plan.size() << " tensors stored\n";
+  std::cout << printable(wanted.output, 1000) << ": " << model.source_parameters
+            << " parameters as published, " << plan.size() << " tensors stored\n";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "half.hpp"
 #include "nan.hpp"
 #include "panel_list.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -170,7 +171,7 @@ bool print_diff(std::ostream& out, const std::string& path_a, const std::string&
     const std::string& name = tensor.name;
     if (is_beside(file, name) && !is_beside(other, name)) return;
     ++different;
-    out << printable(name, 2000) << "  only in " << path << '\n';
+    out << printable(name, 2000) << "  only in " << printable(path, 1000) << '\n';
   };
   const auto show = [&](const Tensor& tensor, const std::string& what) {
     ++different;

@@ -7,6 +7,7 @@
 #include "gguf_checkpoint.hpp"
 #include "output_file.hpp"
 #include "safetensors_writer.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -41,7 +42,7 @@ std::size_t export_safetensors(const std::string& input, const std::string& outp
 
 void run_export(const ExportOptions& options) {
   const std::size_t count = export_safetensors(options.input, options.output);
-  std::cout << options.output << ": " << count << " tensors\n";
+  std::cout << printable(options.output, 1000) << ": " << count << " tensors\n";
 }
 
 }  // namespace kinglet::tools

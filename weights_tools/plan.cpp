@@ -6,7 +6,9 @@
 
 #include "commands.hpp"
 #include "file_error.hpp"
+#include "json_text.hpp"
 #include "model_session.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -51,7 +53,7 @@ void run_plan(const PlanOptions& options) {
                           {"bytes_moved", plan.bytes_moved}};
   }
   if (options.json) {
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s", json_text(out).c_str());
     return;
   }
   const std::string sizes =

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "json_text.hpp"
 #include "quantize.hpp"
+#include "text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -87,8 +89,9 @@ void print_quantized(std::ostream& out, const QuantizeRequest& request,
           error_text(result.reached->worst).c_str(), result.reached->output.c_str());
   }
   if (!result.refused.empty()) return;
-  print(out, "  %s: %llu bytes (%.2f MiB), %.1f %% of %llu\n", request.output.c_str(),
-        static_cast<unsigned long long>(result.bytes), mib(result.bytes),
+  print(out, "  %s: %llu bytes (%.2f MiB), %.1f %% of %llu\n",
+        printable(request.output, 1000).c_str(), static_cast<unsigned long long>(result.bytes),
+        mib(result.bytes),
         100 * static_cast<double>(result.bytes) / static_cast<double>(result.bytes_before),
         static_cast<unsigned long long>(result.bytes_before));
 }
@@ -132,7 +135,7 @@ std::string quantized_json(const QuantizeRequest& request, const QuantizeResult&
   }
   out["bytes_before"] = result.bytes_before;
   out["bytes"] = result.bytes;
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(out);
 }
 
 }  // namespace kinglet::tools

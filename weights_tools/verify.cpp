@@ -172,7 +172,7 @@ Values kept_columns(const ModelFile& file, Values wanted, const Values& got) {
 int failures_of(ModelSession& session, const std::string& path, const Bounds& bounds,
                 const VerifyOptions& options) {
   const GoldenFile golden(path, bounds);
-  std::printf("%s  (%s)\n", path.c_str(), session.isa());
+  std::printf("%s  (%s)\n", printable(path, 1000).c_str(), session.isa());
   std::vector<Values> computed = session.run_golden(golden.checkpoint());
   int failed = 0;
   for (const Tensor& tensor : golden.checkpoint().tensors) {

@@ -26,8 +26,8 @@ std::string precision_of(const ModelFile& file) {
 
 Model describe_model(const ModelSession& session) {
   Model model;
-  const std::string suffix = ".gguf", name = file_name(session.path());
-  model.file = session.path();
+  const std::string suffix = ".gguf", name = printable(file_name(session.path()), 200);
+  model.file = printable(session.path(), 1000);
   const bool has_suffix = name.size() > suffix.size() &&
                           name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
   model.name = has_suffix ? name.substr(0, name.size() - suffix.size()) : name;

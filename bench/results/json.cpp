@@ -6,6 +6,7 @@
 
 #include "fields.hpp"
 #include "file_error.hpp"
+#include "json_text.hpp"
 
 namespace kinglet::tools {
 namespace {
@@ -138,8 +139,7 @@ void check_models(const Results& results, const Place& place) {
 std::string to_json(const Results& results) {
   Json json{{kFormatKey, kFormat}};
   json.update(written(results));
-  // File names are bytes; what is no UTF-8 in them must not stop the output.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(json);
 }
 
 Results from_json(const std::string& text, const std::string& path) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the commands write: never over a file that they read; what cannot be written is an error; a
-# signal leaves nothing behind.
+# signal leaves nothing behind; names of files come out as text, whatever bytes they are.
 # usage: outputs.sh <command that runs kinglet-weights> <command that runs kinglet-bench, or "">
 #          <HiTUT fixture folder> <scratch folder>
 set -euo pipefail
@@ -133,4 +133,31 @@ if [ ${#bench[@]} -gt 0 ]; then
   done
 fi
 
+# Names that would colour a terminal, or end JSON.
+escape=$'inputs/esc\e[31m' broken=$'inputs/bad\xff'
+for name in "$escape" "$broken"; do
+  cp inputs/model "$name.gguf"
+  cp inputs/golden "$name.golden"
+done
+# clean <argument>...
+clean() {
+  "$@" >out 2>&1 || fail "$(printf %q "$*"): $(head -3 out)"
+  ! grep -q $'\e' out || fail "$(printf %q "$*"): prints an escape"
+  iconv -f UTF-8 -t UTF-8 out >log 2>&1 || fail "$(printf %q "$*"): prints bytes that are no UTF-8"
+}
+for name in "$escape" "$broken"; do
+  for option in "" --json; do
+    clean "${weights[@]}" inspect "$name.gguf" $option
+    clean "${weights[@]}" plan "$name.gguf" $option
+    [ ${#bench[@]} -eq 0 ] || clean "${bench[@]}" accuracy "$name.gguf" "$name.golden" $option
+    [ ${#bench[@]} -eq 0 ] || clean "${bench[@]}" model "$name.gguf" --seconds 0 --no-limits $option
+  done
+  clean "${weights[@]}" verify "$name.gguf" "$name.golden" --atol 1e-3
+  clean "${weights[@]}" export "$name.gguf" -o "$name.safetensors"
+  clean "${weights[@]}" quantize "$name.gguf" --samples "$name.golden" -o "$name.int8" --report report
+  clean cat report
+  clean "${weights[@]}" keep-layers "$name.gguf" 0,1 -o "$name.kept"
+  "${weights[@]}" diff "$name.gguf" "$name.int8" >out 2>&1 || true
+  clean cat out
+done
 exit $failed
