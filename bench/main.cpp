@@ -18,26 +18,30 @@ void add_accuracy(CLI::App& app) {
             "Model files (.gguf), the first is the reference; then the evaluation set or golden "
             "file (.safetensors)")
       ->required()
-      ->expected(2, 64);
+      ->expected(-2);  // or more
   command
       .add_option("--max-drop", options->max_drop,
                   "Fail when a model is worse than the first by more points")
       ->check(CLI::Range(0.0, 100.0));
-  add_file(command, "--recorded", options->recorded,
-           "metrics.json whose fp32 accuracies are printed beside");
+  CLI::Option* recorded = add_file(command, "--recorded", options->recorded,
+                                   "metrics.json whose fp32 accuracies are printed beside");
   command
       .add_option("--within", options->within,
                   "Fail when an accuracy is more examples away from the recorded")
-      ->check(CLI::Range(0, 1000000));
+      ->check(CLI::Range(0, 1000000))
+      ->needs(recorded);
   command
       .add_option("--within-points", options->within_points,
                   "Fail when an accuracy is more points away from the recorded")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(CLI::Range(0.0, 100.0))
+      ->needs(recorded);
   command
       .add_option("--max-difference", options->max_difference,
                   "Fail when an output of the first model is further from what the set records")
       ->check(CLI::Range(0.0, 1e9));
-  command.add_option("--batch", options->batch, "Rows at once")->check(CLI::Range(1, 1024));
+  command.add_option("--batch", options->batch, "Rows at once")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   add_threads(command, options->threads);
   add_isa(command, options->isa);
   CLI::Option* json = command.add_flag("--json", options->json, "Print JSON");
@@ -63,7 +67,8 @@ void add_kernels(CLI::App& app) {
     command->add_option("--isa", options->isas, "Instruction sets (default: all that work here)")
         ->check(CLI::IsMember(isa_names()));
     command->add_option("--threads", options->threads, "Numbers of threads, one after the other")
-        ->check(CLI::Range(1, 256));
+        ->check(CLI::Range(1, 256))
+        ->default_str("1");
     command->add_flag("--baselines", options->baselines, "OpenBLAS and oneDNN beside ours");
     add_examples(*command, {"kinglet-bench kernels --shapes peers --isa avx2 --baselines",
                             "kinglet-bench kernels --benchmark_filter='^linear_s8/.*/m:160/'"});
@@ -100,10 +105,15 @@ void add_model(CLI::App& app) {
       ->check(CLI::Range(3, 65536));
   add_list(command, "--image", model.grid.images, "Pixels of an image's side (default: 224)")
       ->check(CLI::Range(32, 4096));
-  command.add_option("--steps", model.work.steps, "Of Seq2Seq (default: 50)")
-      ->check(CLI::Range(1, 4096));
-  add_list(command, "--batch", model.grid.batches, "Inputs at once")->check(CLI::Range(1, 1024));
-  add_list(command, "--threads", model.grid.threads, "Threads")->check(CLI::Range(1, 256));
+  command.add_option("--steps", model.work.steps, "Of Seq2Seq")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  add_list(command, "--batch", model.grid.batches, "Inputs at once")
+      ->check(CLI::Range(1, 1024))
+      ->default_str("1");
+  add_list(command, "--threads", model.grid.threads, "Threads")
+      ->check(CLI::Range(1, 256))
+      ->default_str("1");
   add_list(command, "--isa", model.grid.isas, "Instruction sets; default: the best here")
       ->check(CLI::IsMember(isa_names()));
   command.add_flag("--all-rows", model.work.every_row, "Compute every row of the last layer too");
@@ -113,8 +123,9 @@ void add_model(CLI::App& app) {
                           ->check(CLI::Range(1, 10000000));
   command
       .add_option("--seconds", model.run.seconds,
-                  "Time runs for so long at every place of the grid (default: 3)")
+                  "Time runs for so long at every place of the grid")
       ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str()
       ->excludes(runs);
   command
       .add_option("--cold", model.cold,

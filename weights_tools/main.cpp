@@ -86,7 +86,9 @@ void add_plan(CLI::App& app) {
   const auto options = std::make_shared<PlanOptions>();
   CLI::App& command = *app.add_subcommand("plan", "What running a model will take: bytes, FLOPs");
   add_file(command, "file", options->file, "Model file (.gguf)")->required();
-  command.add_option("--batch", options->batch, "Sequences at once")->check(CLI::Range(1, 4096));
+  command.add_option("--batch", options->batch, "Sequences at once")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   CLI::Option* live =
       command.add_option("--live", options->live, "Positions that are not masked (default: all)")
           ->check(CLI::Range(1, 65536));
@@ -154,8 +156,9 @@ void add_quantize(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   command.add_option("--budget-mb", line->budget_mib, "Bound on the file, in MiB")
       ->check(CLI::PositiveNumber);
-  command.add_flag("!--no-recentre", request.recentre,
-                   "Leave constant offsets of channels where they are");
+  command.add_flag_callback(
+      "--no-recentre", [line] { line->request.recentre = false; },
+      "Leave constant offsets of channels where they are");
   command
       .add_flag("--smooth", request.smooth,
                 "Factors for the columns of rows and weights, where they make int8 better")
@@ -226,7 +229,11 @@ void add_prune_vocab(CLI::App& app) {
   add_output(command, options->output);
   add_examples(command,
                {"kinglet-weights prune-vocab model.gguf --corpus eval.safetensors -o small.gguf"});
-  command.callback([=] { run_prune_vocab(*options); });
+  command.callback([=] {
+    if (options->corpus.empty() && options->drop_actions.empty())
+      throw CLI::RequiredError("--corpus or --drop-actions");
+    run_prune_vocab(*options);
+  });
 }
 
 void add_factorize(CLI::App& app) {
@@ -253,8 +260,11 @@ void add_verify(CLI::App& app) {
       ->required();
   add_file(command, "--bounds", options->bounds,
            "JSON file with the recorded fp32_error of each output");
-  command.add_option("--factor", options->factor, "Times the recorded error")
-      ->check(CLI::PositiveNumber);
+  command
+      .add_option("--factor", options->factor,
+                  "An output may be off by so many times its recorded error, at least by 1e-6")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command.add_option("--atol", options->atol, "Bound for outputs without a recorded error")
       ->check(CLI::NonNegativeNumber);
   std::vector<std::string> isas = isa_names();

@@ -253,8 +253,6 @@ PruneResult prune_actions(ModelEdit& edit, const std::vector<std::string>& dropp
 void run_prune_vocab(const PruneVocabOptions& options) {
   ModelEdit edit = edit_model(options.input);
   const std::uint64_t before = edit.file_bytes();
-  if (options.corpus.empty() && options.drop_actions.empty())
-    throw std::runtime_error("prune-vocab: give --corpus, --drop-actions or both");
   if (!options.corpus.empty()) prune_words(edit, options);
   if (!options.drop_actions.empty()) {
     const PruneResult result = prune_actions(edit, options.drop_actions);

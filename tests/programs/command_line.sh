@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every command of a program has --help with examples and the exit codes 0, 1 and 2; the manual page
-# has no faults, and the completion scripts load and complete.
+# Every command of a program has --help with examples and the exit codes 0, 1 and 2; what is wrong with
+# a command line is said with the command's name; the manual page has no faults, and the completion
+# scripts load and complete.
 # usage: command_line.sh <command that runs the program> <scratch folder>
 set -euo pipefail
 read -ra run <<<"$1"
@@ -22,8 +23,12 @@ expect() {
   [ $code -eq "$wanted" ] || fail "$*: exit code $code, not $wanted: $(head -3 err)"
 }
 
+# says <line>: of the last call
+says() { grep -qxF -- "$1" err || fail "says $(head -3 err), not $1"; }
+
 expect 2
 expect 2 no-such-command
+says "$program: there is no command 'no-such-command'"
 expect 2 --no-such-option
 expect 0 --version
 expect 0 --help
@@ -42,6 +47,8 @@ commands=$(sed -n 's/^\.SS //p' page.1 | sed 's/\\-/-/g')
 for command in $commands; do
   expect 0 "$command" --help
   grep -A1 '^Examples:' out | grep -q '^  [^ ]' || fail "$command --help: no examples"
+  ! grep -E '(INT|FLOAT|TEXT):' out || fail "$command --help: a value's type and its check"
+  ! grep -E '^  --threads [^=]*$' out || fail "$command --help: --threads has a default"
   case $command in
     completion | man) ;;
     *)
@@ -54,7 +61,9 @@ for command in $commands; do
       ;;
   esac
   # kernels hands on what it does not know.
-  [ "$command" = kernels ] || expect 2 "$command" ${missing[$command]:-bash} --no-such-option
+  [ "$command" = kernels ] && continue
+  expect 2 "$command" ${missing[$command]:-bash} --no-such-option
+  grep -q "^$program $command: .*--no-such-option" err || fail "$command: $(head -3 err)"
 done
 expect 2 completion tcsh
 
@@ -78,6 +87,27 @@ case $program in
   kinglet-weights) command=quantize partial=--att option=--attention value=s start=quan runs=verify ;;
   kinglet-bench) command=synth partial=--arc option=--arch value=hi start=syn runs=accuracy ;;
 esac
+# What is nearly a command, and what goes only with something else.
+case $program in
+  kinglet-weights)
+    expect 2 convrt
+    says "kinglet-weights: there is no command 'convrt'; did you mean 'convert'?"
+    expect 2 prune-vocab no.gguf -o out.gguf
+    says "kinglet-weights prune-vocab: --corpus or --drop-actions is required"
+    expect 0 verify --help
+    grep -q -- '--factor .*=10 ' out || fail "verify --help: $(grep -A1 factor out)"
+    ;;
+  kinglet-bench)
+    expect 2 repor
+    says "kinglet-bench: there is no command 'repor'; did you mean 'report'?"
+    expect 2 accuracy no.gguf no.safetensors --within 0
+    says "kinglet-bench accuracy: --within requires --recorded"
+    expect 2 accuracy no.gguf
+    expect 0 accuracy --help
+    grep -q '^  files FILE \.\.\. REQUIRED ' out || fail "accuracy --help: $(grep files out)"
+    ;;
+esac
+
 [ "$(completed $start)" = $command ] || fail "completion bash: $start: $(completed $start)"
 [ "$(completed $command $partial)" = $option ] || fail "completion bash: $partial"
 chosen=$(completed $command $option $value)
@@ -87,7 +117,7 @@ chosen=$(completed $command $option $value)
 # Instruction sets go by name, those that this processor lacks too.
 [ "$(completed $runs --isa sc)" = scalar ] || fail "completion bash: $runs --isa sc"
 expect 2 $runs ${missing[$runs]} --isa nothing
-grep -q '^--isa: nothing not in {.*scalar' err || fail "$runs: does not list the instruction sets"
+grep -q "^$program $runs: --isa: nothing not in {.*scalar" err || fail "$runs: does not list the instruction sets"
 
 if command -v zsh >/dev/null; then
   zsh -f -c 'compdef() { true }; source ./complete.zsh
