@@ -14,7 +14,6 @@ namespace kinglet::tools {
 
 using Shape = std::vector<std::int64_t>;
 
-
 class WeightSource {
  public:
   virtual ~WeightSource() = default;

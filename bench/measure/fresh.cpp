@@ -109,11 +109,11 @@ void report_fresh_run(const std::string& path, const std::string& isa, int threa
       workload->run();
     } while (std::chrono::duration<double>(Clock::now() - begin).count() < some);
   };
-  run_for(0);      // what the first runs make stay is there then, code and the threads' stacks too
-  resident_now();  // nor are the buffers of asking a growth
-  const std::int64_t before = as_number(resident_now());
+  run_for(0);          // what the first runs make stay is there then, the threads' stacks too
+  own_resident_now();  // nor are the buffers of asking a growth
+  const std::int64_t before = as_number(own_resident_now());
   run_for(seconds);
-  const std::int64_t after = as_number(resident_now());
+  const std::int64_t after = as_number(own_resident_now());
   const std::int64_t growth = before < 0 ? -1 : std::max<std::int64_t>(0, after - before);
   std::printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", ready, first,
               program, as_number(resident_at_most()), growth);

@@ -25,6 +25,10 @@ Told<std::uint64_t> resident_now() {
   return exact.value ? exact : kilobytes("/proc/self/status", "VmRSS:");
 }
 
+Told<std::uint64_t> own_resident_now() {
+  return kilobytes("/proc/self/smaps_rollup", "Anonymous:");
+}
+
 Told<std::uint64_t> resident_at_most() { return kilobytes("/proc/self/status", "VmHWM:"); }
 
 }  // namespace kinglet::tools
