@@ -22,7 +22,7 @@ double ulps(float y, double expected) {
 }
 
 /// The worst over every 4001st of all float bit patterns between low and high, about a million
-/// points in all, and at `worst_of_all`, which a sweep over every float found.
+/// points in all, and at `worst_of_all`, which a finer sweep found.
 template <class F, class Exact>
 double worst(F f, Exact exact, float low, float high, float worst_of_all) {
   double worst = ulps(f(Lane(worst_of_all)).v, exact(static_cast<double>(worst_of_all)));

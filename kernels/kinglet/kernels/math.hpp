@@ -1,6 +1,6 @@
 #pragma once
 // exp, exp2, erf, tanh, sigmoid for a vector or one lane: the same bits on every ISA with fused
-// multiply-add. Our own minimax fits; the bounds were found by sweeps over every float;
+// multiply-add. Our own minimax fits; the bounds were found by sweeps over floats;
 // tests/kernels/test_math.cpp repeats them on a grid and where they were worst.
 
 #include <kinglet/kernels/simd.hpp>
